@@ -1,0 +1,50 @@
+"""What an author of a RouteIQ plugin needs. Everything a plugin imports from RouteIQ comes from here.
+
+Hook specifications are in `routeiq_sdk.hooks`, contract tests in `routeiq_sdk.testing`, rarer values in `routeiq_sdk.values`.
+"""
+
+from routeiq_sdk.context import Context, Request
+from routeiq_sdk.errors import ConfigError, PluginError, RequestError, RouteIQError, WrongPhase
+from routeiq_sdk.filters import StreamFilter
+from routeiq_sdk.gateway import Gateway
+from routeiq_sdk.hooks.marks import hookimpl
+from routeiq_sdk.plugin import API_VERSION, Need, Plugin, PluginConfig
+from routeiq_sdk.secret import Secret
+from routeiq_sdk.values.attempts import Attempt, Outcome
+from routeiq_sdk.values.decision import Candidate, Decision
+from routeiq_sdk.values.models import Deployment, ModelGroup, Price, Usage
+from routeiq_sdk.values.principal import Principal
+from routeiq_sdk.values.records import Event, Record
+from routeiq_sdk.values.verdict import Reject, Replace, Stop
+
+__all__ = [
+    "API_VERSION",
+    "Attempt",
+    "Candidate",
+    "ConfigError",
+    "Context",
+    "Decision",
+    "Deployment",
+    "Event",
+    "Gateway",
+    "ModelGroup",
+    "Need",
+    "Outcome",
+    "Plugin",
+    "PluginConfig",
+    "PluginError",
+    "Price",
+    "Principal",
+    "Record",
+    "Reject",
+    "Replace",
+    "Request",
+    "RequestError",
+    "RouteIQError",
+    "Secret",
+    "Stop",
+    "StreamFilter",
+    "Usage",
+    "WrongPhase",
+    "hookimpl",
+]

@@ -1,0 +1,37 @@
+"""Hooks of a plugin's own life: set-up, routes and strategies, health, teardown."""
+
+from __future__ import annotations
+
+from routeiq_sdk.gateway import Gateway, Strategies
+from routeiq_sdk.hooks.marks import hook
+from routeiq_sdk.values.health import Health
+from routeiq_sdk.values.http import Routes
+
+
+class LifecycleHooks:
+    """Called outside requests, once a runtime (each reload builds a new runtime)."""
+
+    @hook(failure="start")
+    async def setup(self, gateway: Gateway) -> None:
+        """Open what the plugin needs: connections, files, models.
+
+        Fires once, in plugin order, before the gateway serves. `gateway` is the handle to the core's services; keep it.
+        A failure stops the start (at a reload: the old runtime stays) and `teardown` is called all the same.
+        """
+
+    @hook(failure="log")
+    async def teardown(self) -> None:
+        """Close what `setup` opened. Fires once, in reverse order, also after a half-failed `setup`. A failure is logged."""
+
+    @hook(failure="start")
+    def register_routes(self, routes: Routes) -> None:
+        """Add HTTP routes. Fires at start. Each route declares its access; a taken path stops the start."""
+
+    @hook(failure="start")
+    def register_strategies(self, strategies: Strategies) -> None:
+        """Offer named strategies, which `router_settings.routing_strategy` or a virtual model's `strategy` choose. Fires at start."""
+
+    @hook(failure="closed")
+    async def health_check(self) -> Health:
+        """Say whether the plugin can do its work. Fires at each readiness probe; a failure or a time-out counts as not ready."""
+        return Health()

@@ -1,0 +1,79 @@
+"""The small HTTP vocabulary of routes that plugins add.
+
+Routing, authentication and errors around a handler are the core's business.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from routeiq_sdk.values.principal import Principal
+
+
+class Headers:
+    """Request headers: names are case-insensitive, values are text. Built over ASGI's list without copying it."""
+
+    __slots__ = ("raw",)
+
+    def __init__(self, raw: list[tuple[bytes, bytes]]) -> None:
+        self.raw = raw
+
+    def get(self, name: str, default: str | None = None) -> str | None:
+        """The first value of `name`, or `default`."""
+        wanted = name.lower().encode("latin-1")
+        for key, value in self.raw:
+            if key == wanted:
+                return value.decode("latin-1")
+        return default
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self.get(name) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """A request to a plugin's route, after authentication. `body` is complete and within the gateway's limits."""
+
+    method: str
+    path: str
+    path_params: Mapping[str, str]
+    query: Mapping[str, str]
+    headers: Headers
+    body: bytes
+    principal: Principal | None
+
+    def json(self) -> Any:
+        """The body as JSON. Raises `ValueError` when it is not."""
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """An answer of a plugin's route. `body` is bytes, or an async iterator of bytes for a stream."""
+
+    status: int = 200
+    body: bytes | AsyncIterator[bytes] = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    media_type: str = "application/json"
+
+    @classmethod
+    def json(cls, value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> HttpResponse:
+        """An answer with `value` as its JSON body."""
+        return cls(status, json.dumps(value, separators=(",", ":")).encode(), headers or {})
+
+
+Handler = Callable[[HttpRequest], Awaitable[HttpResponse]]
+
+
+class Routes(Protocol):
+    """Where `register_routes` hooks put their routes."""
+
+    def add(self, method: str, path: str, handler: Handler, *, access: str, summary: str) -> None:
+        """Serve `handler` at `path` (Starlette syntax, `/things/{id}`).
+
+        `access` is `public`, `key` (any authenticated caller) or `admin`; there is no default, so that nobody opens a route by leaving it out.
+        Raises `PluginError` when the path is taken.
+        """

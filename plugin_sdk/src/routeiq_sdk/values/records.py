@@ -1,0 +1,61 @@
+"""What is written down about a request after its last byte, and the events built from it.
+
+Where records go is the business of sinks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from routeiq_sdk.values.attempts import Outcome
+from routeiq_sdk.values.decision import Decision
+from routeiq_sdk.values.models import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One finished request: who asked for what, what was chosen and why, what it took and cost.
+
+    It holds no prompt and no answer text. `status` is the HTTP status for the log (499 when the client went away).
+    `cost` is in nano-USD, `None` when the model is unpriced. Times are in milliseconds, `at` is Unix time in nanoseconds.
+    """
+
+    request_id: str
+    decision_id: str | None
+    at: int
+    surface: str
+    route: str
+    status: int
+    stream: bool
+    requested_model: str | None
+    model: str | None
+    deployment_id: str | None
+    provider: str | None
+    principal: str | None
+    team: str | None
+    user: str | None
+    end_user: str | None
+    tags: tuple[str, ...]
+    decision: Decision | None
+    attempts: tuple[Outcome, ...]
+    usage: Usage | None
+    cost: int | None
+    price_version: str | None
+    latency_ms: float
+    first_byte_ms: float | None
+    overhead_ms: float | None
+    config: str
+    error_type: str | None = None
+    error: str | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened, for sinks. `name` carries its version (`routeiq.attempt.v1`); `at` is Unix time in nanoseconds."""
+
+    name: str
+    at: int
+    payload: Mapping[str, Any]
