@@ -1,0 +1,76 @@
+"""Keys of `router_settings`.
+
+Key names and facts only.
+"""
+
+from __future__ import annotations
+
+from routeiq.config.keys import KeyTable, neutral, protective, served
+
+_CLASSIC = "routing-classic"
+
+ROUTER_SETTINGS = KeyTable(
+    "router_settings",
+    (
+        served("routing_strategy", "How a deployment of a group is chosen; the core knows simple-shuffle."),
+        served("num_retries", "Retries of a call within its group."),
+        served("retry_after", "Least seconds before a retry."),
+        served("timeout", "Seconds a call may take."),
+        served("stream_timeout", "Seconds a stream may take to its first chunk."),
+        served("retry_policy", "Retries by class of failure."),
+        served("model_group_retry_policy", "Retries by class of failure, by model group."),
+        served("allowed_fails", "Failures a minute before a deployment is benched."),
+        served("allowed_fails_policy", "Allowed failures by class."),
+        served("cooldown_time", "Seconds a deployment is benched."),
+        served("disable_cooldowns", "Whether no deployment is ever benched."),
+        served("max_fallbacks", "Most fallbacks of one request."),
+        served("fallbacks", "Groups to try when a group fails."),
+        served("default_fallbacks", "Groups to try when any group fails."),
+        served("context_window_fallbacks", "Groups to try when a prompt is too long."),
+        served("content_policy_fallbacks", "Groups to try when a provider refuses the content."),
+        served("model_group_alias", "Other names of model groups."),
+        served("set_verbose", "Whether the log is verbose."),
+        served("default_litellm_params", "Parameters of every row that has not its own."),
+        protective("routing_strategy_args", _CLASSIC, "Options of the strategy.", part_of="routing_strategy"),
+        protective("routing_groups", _CLASSIC, "A strategy by group of models."),
+        protective("enable_pre_call_checks", _CLASSIC, "Whether deployments too small for a prompt are left out."),
+        protective("optional_pre_call_checks", _CLASSIC, "Checks before a deployment is chosen."),
+        protective("enable_tag_filtering", _CLASSIC, "Whether tags of a request filter deployments."),
+        protective("tag_filtering_match_any", _CLASSIC, "Whether one tag suffices.", part_of="enable_tag_filtering"),
+        protective("tag_routing_prefix", _CLASSIC, "The prefix of tags that route.", part_of="enable_tag_filtering"),
+        protective("provider_budget_config", "governance", "US dollars by provider and window."),
+        protective("default_max_parallel_requests", "governance", "Calls at once on each deployment."),
+        protective("fallback_access_check", "governance", "Whether a key must be allowed the fallback's model."),
+        protective("fallback_budget_check", "governance", "Whether a fallback must fit the budget."),
+        protective("guardrail_list", "guard-external", "Guardrails that share load."),
+        neutral("max_retries", "An older name of `num_retries`."),
+        neutral("debug_level", "INFO or DEBUG; here `routeiq.logs.level`."),
+        neutral("enable_weighted_failover", "Whether a retry draws a deployment by weight.", _CLASSIC),
+        neutral("redis_url", "Where replicas share router state."),
+        neutral("redis_host", "Where replicas share router state."),
+        neutral("redis_port", "Where replicas share router state."),
+        neutral("redis_password", "Where replicas share router state."),
+        neutral("redis_username", "Where replicas share router state."),
+        neutral("redis_db", "Where replicas share router state."),
+        neutral("redis_ssl", "Where replicas share router state."),
+        neutral("cache_responses", "Whether answers are cached."),
+        neutral("cache_kwargs", "Options of the answer cache."),
+        neutral("caching_groups", "Groups that share cached answers."),
+        neutral("client_ttl", "Seconds a provider client is kept."),
+        neutral("polling_interval", "Seconds between looks at the priority queue."),
+        neutral("default_priority", "Priority of a request that names none."),
+        neutral("assistants_config", "Credentials of the assistants routes."),
+        neutral("search_tools", "Search providers."),
+        neutral("plugins", "LiteLLM's router plugins."),
+        neutral("alerting_config", "Alerts of the router."),
+        neutral("router_general_settings", "Async-only mode and the like."),
+        neutral("deployment_affinity_ttl_seconds", "Seconds a client stays on a deployment.", _CLASSIC),
+        neutral("model_group_affinity_config", "Affinity by model group.", _CLASSIC),
+        neutral("ignore_invalid_deployments", "Whether a bad row is skipped."),
+        neutral("enable_health_check_routing", "Whether health checks bench deployments."),
+        neutral("health_check_staleness_threshold", "Seconds a health check counts."),
+        neutral("health_check_ignore_transient_errors", "Whether passing errors count."),
+        neutral("background_health_check_model_groups", "Groups that are health-checked."),
+        neutral("auto_router_capability_limit", "Limit of LiteLLM's auto router.", "routing-ml"),
+    ),
+)

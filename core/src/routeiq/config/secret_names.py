@@ -1,0 +1,36 @@
+"""Which key names hold a secret. Such values become `Secret` at load, and their references must resolve.
+
+The rule looks at names alone; values are not guessed at.
+"""
+
+from __future__ import annotations
+
+_EXACT = frozenset(
+    {
+        "api_key", "apikey", "auth", "auth_value", "authorization", "aws_access_key_id", "bearer", "client_assertion",
+        "connection_string", "cookie", "credentials", "database_url", "dsn", "master_key", "passphrase", "passwd",
+        "password", "pepper", "private_key", "redis_url", "salt", "salt_key", "secret", "secret_key", "signing_key",
+        "token", "webhook_url",
+    }
+)  # fmt: skip
+_ENDINGS = (
+    "_access_key", "_access_key_id", "_apikey", "_api_key", "_connection_string", "_credentials", "_database_url",
+    "_dsn", "_encryption_key", "_passphrase", "_passwd", "_password", "_pat", "_private_key", "_redis_url", "_salt",
+    "_salt_key", "_secret", "_secret_key", "_secret_access_key", "_signing_key", "_token", "_webhook_url",
+)  # fmt: skip
+_CONTAINERS = frozenset(
+    {"alert_to_webhook_url", "env", "env_vars", "extra_headers", "generic_logger_headers", "headers", "static_headers"}
+)
+
+
+def names_a_secret(key: str) -> bool:
+    """True for `api_key`, `master_key`, `*_token`, `*_secret`, `*password` and their like."""
+    name = key.lower().replace("-", "_")
+    if "cost_per" in name or name.startswith(("max_", "min_")):  # prices and counts of tokens
+        return False
+    return name in _EXACT or name.endswith(_ENDINGS)
+
+
+def holds_secrets(key: str) -> bool:
+    """True for keys whose mapping holds secrets whatever their names: headers, environments of processes."""
+    return key.lower() in _CONTAINERS
