@@ -1,6 +1,7 @@
 """What an author of a RouteIQ plugin needs. Everything a plugin imports from RouteIQ comes from here.
 
-Hook specifications are in `routeiq_sdk.hooks`, contract tests in `routeiq_sdk.testing`, rarer values in `routeiq_sdk.values`.
+Hook specifications are in `routeiq_sdk.hooks`, contract tests in `routeiq_sdk.testing`, rarer values in
+`routeiq_sdk.values`.
 """
 
 from routeiq_sdk.context import Context, Request

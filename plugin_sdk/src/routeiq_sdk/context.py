@@ -52,13 +52,18 @@ class Request(Protocol):
 
 
 class Context:
-    """One request on its way down the road. Created by the core; hooks read it and keep their own notes in it."""
+    """One request on its way down the road. Created by the core; hooks read it and keep their own notes in it.
+
+    `cost` is in nano-USD, `None` while unknown or when the model is unpriced. `answer_headers` are added to the answer's
+    head; a plugin may write into them until the first byte goes out.
+    """
 
     __slots__ = (
         "_decision",
         "_kept",
         "_principal",
         "_request",
+        "answer_headers",
         "attempts",
         "client",
         "config",
@@ -68,6 +73,7 @@ class Context:
         "headers",
         "method",
         "path",
+        "price_version",
         "received_at",
         "request_id",
         "route",
@@ -105,6 +111,8 @@ class Context:
         self.attempts: list[Outcome] = []
         self.usage: Usage | None = None
         self.cost: int | None = None
+        self.price_version: str | None = None
+        self.answer_headers: dict[str, str] = {}
         self._principal: Principal | None = None
         self._request: Request | None = None
         self._decision: Decision | None = None

@@ -37,7 +37,8 @@ class Strategies(Protocol):
         """Offer a strategy that virtual models may name. Raises `PluginError` when the name is taken."""
 
     def add_deployment_strategy(self, name: str, strategy: DeploymentStrategy) -> None:
-        """Offer a strategy that `router_settings.routing_strategy` may name. Raises `PluginError` when the name is taken."""
+        """Offer a strategy that `router_settings.routing_strategy` may name. Raises `PluginError` when the name is
+        taken."""
 
 
 class EgressResponse(Protocol):
@@ -71,7 +72,8 @@ class EgressService(Protocol):
         timeout_seconds: float = 30.0,
         max_bytes: int = 10 * 1024 * 1024,
     ) -> AbstractAsyncContextManager[EgressResponse]:
-        """Call `url`. Private addresses are refused unless the operator wrote the origin or allows it in `routeiq.egress.allow`."""
+        """Call `url`. Private addresses are refused unless the operator wrote the origin or allows it in
+        `routeiq.egress.allow`."""
 
 
 class Clock(Protocol):
@@ -93,12 +95,14 @@ class Lease(Protocol):
 
 
 class StateService(Protocol):
-    """Whatever must be true across processes: atomic steps, leases, records, messages. One interface, several stores."""
+    """Whatever must be true across processes: atomic steps, leases, records, messages. One interface, several
+    stores."""
 
     async def increment(
         self, key: str, by: int, *, limit: int | None = None, ttl_seconds: float | None = None
     ) -> int | None:
-        """Add `by` to a counter in one atomic step and return the new value; `None`, unchanged, when it would pass `limit`."""
+        """Add `by` to a counter in one atomic step and return the new value; `None`, unchanged, when it would pass
+        `limit`."""
 
     async def counters(self, keys: Sequence[str]) -> list[int]:
         """Values of several counters; 0 for one that does not exist."""
@@ -178,7 +182,8 @@ class Gateway(Protocol):
         """Open (or create) a durable queue of the plugin's own. It is closed after `teardown`."""
 
     async def call(self, parent: Context | None, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Make a nested chat completion as a child of `parent`: it walks authorize to settle, so nothing bypasses the ledger.
+        """Make a nested chat completion as a child of `parent`: it walks authorize to settle, so nothing bypasses the
+        ledger.
 
         `body` and the result are OpenAI chat completions. Raises `RequestError` as a client would see it.
         """

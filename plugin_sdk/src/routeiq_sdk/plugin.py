@@ -14,9 +14,10 @@ API_VERSION = 1
 
 
 class PluginConfig(BaseModel):
-    """Base of a plugin's configuration. Unknown keys are errors; give every field a description, it becomes the docs."""
+    """Base of a plugin's configuration. Unknown keys are errors; give every field a description, it becomes the
+    docs."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class Need(StrEnum):
@@ -75,7 +76,8 @@ class Plugin(Generic[C]):
     after: ClassVar[frozenset[str]] = frozenset()
     """Names of plugins that this one comes after at every gate, when they are present."""
     exclusive: ClassVar[frozenset[str]] = frozenset()
-    """Names of resources that two instances cannot hold at once (a port, a log file): at a reload whose configuration changes
+    """Names of resources that two instances cannot hold at once (a port, a log file): at a reload whose configuration
+    changes
     this plugin, the old instance is torn down before the new one is set up."""
 
     config: C

@@ -21,7 +21,8 @@ class AdmissionHooks:
 
     @hook(failure="closed")
     async def authenticate(self, ctx: Context) -> Principal | Reject | None:
-        """Find out who calls, from headers alone. Fires in plugin order: `None` means "not mine, ask the next", `Reject` ends the request.
+        """Find out who calls, from headers alone. Fires in plugin order: `None` means "not mine, ask the next",
+        `Reject` ends the request.
 
         When all answer `None` the core compares the master key, then refuses. A failure refuses the request.
         """
@@ -32,7 +33,8 @@ class AdmissionHooks:
 
     @hook(failure="closed")
     def authorize_target(self, ctx: Context, deployment: Deployment) -> Reject | None:
-        """Agree to one deployment. Fires as a filter on the candidates, and again for every attempt's target, fallbacks too.
+        """Agree to one deployment. Fires as a filter on the candidates, and again for every attempt's target,
+        fallbacks too.
 
         Synchronous: it must answer from memory. A failure leaves the target out.
         """

@@ -22,5 +22,6 @@ class LedgerHooks:
 
     @hook(failure="retry")
     async def settle(self, ctx: Context, usage: Usage | None) -> None:
-        """Turn the reservation into what was used. Fires once for every request that `reserve` saw, also when the client
+        """Turn the reservation into what was used. Fires once for every request that `reserve` saw, also when the
+        client
         went away or all attempts failed (`usage` is `None` when no provider was called). A failure is tried again."""

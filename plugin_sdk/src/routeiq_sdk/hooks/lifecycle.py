@@ -21,7 +21,8 @@ class LifecycleHooks:
 
     @hook(failure="log")
     async def teardown(self) -> None:
-        """Close what `setup` opened. Fires once, in reverse order, also after a half-failed `setup`. A failure is logged."""
+        """Close what `setup` opened. Fires once, in reverse order, also after a half-failed `setup`. A failure is
+        logged."""
 
     @hook(failure="start")
     def register_routes(self, routes: Routes) -> None:
@@ -29,9 +30,11 @@ class LifecycleHooks:
 
     @hook(failure="start")
     def register_strategies(self, strategies: Strategies) -> None:
-        """Offer named strategies, which `router_settings.routing_strategy` or a virtual model's `strategy` choose. Fires at start."""
+        """Offer named strategies, which `router_settings.routing_strategy` or a virtual model's `strategy` choose.
+        Fires at start."""
 
     @hook(failure="closed")
     async def health_check(self) -> Health:
-        """Say whether the plugin can do its work. Fires at each readiness probe; a failure or a time-out counts as not ready."""
+        """Say whether the plugin can do its work. Fires at each readiness probe; a failure or a time-out counts as not
+        ready."""
         return Health()

@@ -25,7 +25,8 @@ _hookspec = pluggy.HookspecMarker(PROJECT)
 class HookSpec:
     """What the core needs to know about a hook to compile it.
 
-    `failure`: `start` stops the start, `log` is logged, `open` lets the request pass, `closed` refuses it, `skip` leaves the target
+    `failure`: `start` stops the start, `log` is logged, `open` lets the request pass, `closed` refuses it, `skip`
+    leaves the target
     out, `next` asks the next strategy, `swallow` is counted, `retry` is tried again later.
     """
 

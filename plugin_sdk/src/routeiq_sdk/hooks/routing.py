@@ -27,5 +27,6 @@ class RoutingHooks:
     ) -> Deployment | None:
         """Pick one of `deployments` for the next attempt. Synchronous; fires for each attempt.
 
-        `deployments` are those of `group` that are healthy and allowed. A failure or `None` falls to the configured strategy.
+        `deployments` are those of `group` that are healthy and allowed. A failure or `None` falls to the configured
+        strategy.
         """

@@ -14,7 +14,8 @@ class TelemetryHooks:
 
     @hook(failure="closed")
     async def commit(self, event: Event) -> None:
-        """Make an event durable before its action is acknowledged. Fires for admin, auth and policy events of a class configured
+        """Make an event durable before its action is acknowledged. Fires for admin, auth and policy events of a class
+        configured
         `closed`. A failure refuses the action."""
 
     @hook(failure="swallow")

@@ -13,7 +13,8 @@ class ToolHooks:
 
     @hook(failure="closed")
     async def guard_tool_call(self, ctx: Context, call: ToolCall) -> Replace | Reject | None:
-        """Look at a tool call before it goes upstream: allow (`None`), change its arguments (`Replace`) or deny (`Reject`).
+        """Look at a tool call before it goes upstream: allow (`None`), change its arguments (`Replace`) or deny
+        (`Reject`).
 
         Fires for each MCP or A2A tool invocation. A failure denies.
         """

@@ -28,8 +28,10 @@ class Attempt:
 class Outcome:
     """How an attempt ended. `kind` is `ok`, `error`, `timeout`, `cut`, `garbage`, `vetoed` or `cancelled`.
 
-    `status` is the upstream's HTTP status, or 0 when none came. `dispatched` is true once the provider may have been called,
-    so that it may have billed. Times are in milliseconds; `first_byte_ms` is `None` when none came. `cost` is in nano-USD, `None` when unpriced.
+    `status` is the upstream's HTTP status, or 0 when none came. `dispatched` is true once the provider may have been
+    called,
+    so that it may have billed. Times are in milliseconds; `first_byte_ms` is `None` when none came. `cost` is in
+    nano-USD, `None` when unpriced.
     """
 
     number: int

@@ -14,8 +14,10 @@ from typing import Any
 class Candidate:
     """One model a strategy could have chosen.
 
-    `score` orders candidates (higher is better). `quality` is a predicted probability of a good answer (0..1), `cost` an
-    expected cost in nano-USD, `uncertainty` one standard deviation of the quality; `None` where a strategy does not say.
+    `score` orders candidates (higher is better). `quality` is a predicted probability of a good answer (0..1), `cost`
+    an
+    expected cost in nano-USD, `uncertainty` one standard deviation of the quality; `None` where a strategy does not
+    say.
     """
 
     model: str

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """`status` is `ok`, `degraded` (serves, with less) or `down` (readiness fails); `reason` says why in one sentence."""
+    """`status` is `ok`, `degraded` (serves, with less) or `down` (readiness fails); `reason` says why in one
+    sentence."""
 
     status: str = "ok"
     reason: str = ""

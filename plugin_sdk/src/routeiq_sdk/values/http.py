@@ -74,6 +74,7 @@ class Routes(Protocol):
     def add(self, method: str, path: str, handler: Handler, *, access: str, summary: str) -> None:
         """Serve `handler` at `path` (Starlette syntax, `/things/{id}`).
 
-        `access` is `public`, `key` (any authenticated caller) or `admin`; there is no default, so that nobody opens a route by leaving it out.
+        `access` is `public`, `key` (any authenticated caller) or `admin`; there is no default, so that nobody opens a
+        route by leaving it out.
         Raises `PluginError` when the path is taken.
         """

@@ -16,7 +16,8 @@ from routeiq_sdk.secret import Secret
 class Usage:
     """Tokens of one call, as the provider billed them. `estimated` marks counts that RouteIQ had to guess.
 
-    `cached_tokens` and `cache_write_tokens` are parts of `input_tokens`; `reasoning_tokens` is a part of `output_tokens`.
+    `cached_tokens` and `cache_write_tokens` are parts of `input_tokens`; `reasoning_tokens` is a part of
+    `output_tokens`.
     """
 
     input_tokens: int = 0

@@ -19,7 +19,8 @@ class Record:
     """One finished request: who asked for what, what was chosen and why, what it took and cost.
 
     It holds no prompt and no answer text. `status` is the HTTP status for the log (499 when the client went away).
-    `cost` is in nano-USD, `None` when the model is unpriced. Times are in milliseconds, `at` is Unix time in nanoseconds.
+    `cost` is in nano-USD, `None` when the model is unpriced. Times are in milliseconds, `at` is Unix time in
+    nanoseconds.
     """
 
     request_id: str
@@ -54,7 +55,8 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened, for sinks. `name` carries its version (`routeiq.attempt.v1`); `at` is Unix time in nanoseconds."""
+    """Something that happened, for sinks. `name` carries its version (`routeiq.attempt.v1`); `at` is Unix time in
+    nanoseconds."""
 
     name: str
     at: int

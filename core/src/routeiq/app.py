@@ -1,0 +1,245 @@
+"""The ASGI application: lifespan, the edge every request passes, reload by swap.
+
+The road itself is `routeiq.request.pipeline`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from routeiq.config import load, load_default
+from routeiq.config.model import Config
+from routeiq.egress import Egress, EgressPolicy
+from routeiq.limits.in_flight import InFlight
+from routeiq.limits.reading import ClientGone, Receive
+from routeiq.request.context import RequestContext
+from routeiq.request.delivery import Send
+from routeiq.request.ids import new_request_id
+from routeiq.routes.exchange import Exchange
+from routeiq.routes.table import Route
+from routeiq.runtime import Runtime, build
+from routeiq.server.drain import Drain
+from routeiq.server.settings import WorkerSpec
+from routeiq.shared import Shared
+from routeiq.telemetry import logs
+from routeiq_sdk import ConfigError, PluginError, RequestError
+from routeiq_sdk.values.http import Headers, HttpResponse
+
+log = structlog.get_logger("routeiq.app")
+
+_RETRY_SECONDS = 1.0
+
+
+class App:
+    """One worker's application. The runtime is built when the lifespan starts and swapped at a reload."""
+
+    def __init__(
+        self, config: Config, *, worker: int = 0, config_path: Path | None = None, lock: Path | None = None
+    ) -> None:
+        self._config = config
+        self._path = config_path
+        self._lock = lock
+        self._worker = worker
+        self._shared: Shared | None = None
+        self._reloading = asyncio.Lock()
+        self.drain = Drain()
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1003})
+
+    async def start(self) -> None:
+        """Open everything. Raises `ConfigError` or `PluginError`."""
+        runtime: Runtime | None = None
+        egress = Egress(EgressPolicy.compile((), ()))  # closed until the first runtime serves
+        await egress.open()
+        try:
+            shared = Shared(self._worker, egress, InFlight(self._config.routeiq.limits.in_flight), drain=self.drain)
+            shared.reload = self.reload
+            runtime = await build(self._config, shared, lock=self._lock)
+        finally:
+            if runtime is None:
+                await egress.close()
+        self._shared = shared
+        self._serve_from(runtime, shared)
+        for line in runtime.plugins.notices:
+            log.info("notice", detail=line)
+        for notice in self._config.notices:
+            log.info("notice", detail=str(notice))
+
+    async def stop(self) -> None:
+        """Tear everything down, in reverse order."""
+        shared, self._shared = self._shared, None
+        if shared is None or shared.current is None:
+            return
+        await shared.current.close(None)
+        await shared.background.close()
+        await shared.egress.close()
+
+    async def reload(self) -> str:
+        """Read the configuration again and swap to it; the new revision. On any error the old one serves on."""
+        shared = self._shared
+        if shared is None or shared.current is None:
+            raise ConfigError("the gateway is not running")
+        async with self._reloading:
+            old = shared.current
+            rules = shared.cooldowns.rules
+            try:
+                config = await asyncio.to_thread(read_config, self._path)
+                runtime = await build(config, shared, previous=old, lock=self._lock)
+            except (ConfigError, PluginError) as error:
+                shared.cooldowns.rules = rules
+                log.error("reload refused, the old configuration stays", reason=str(error))
+                raise
+            self._config = config
+            shared.in_flight.most = config.routeiq.limits.in_flight
+            self._serve_from(runtime, shared)
+            shared.background.spawn("close the old runtime", lambda: old.close(runtime))
+            log.info("reloaded", config=config.revision[:16])
+            return config.revision
+
+    def _serve_from(self, runtime: Runtime, shared: Shared) -> None:
+        shared.egress.use_policy(runtime.policy)
+        shared.cooldowns.keep([d.id for d in runtime.catalog.deployments])
+        shared.current = runtime
+        shared.background.spawn("load adapters", runtime.adapters.load)
+        shared.background.spawn("deliver events", runtime.fan_out.run)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self.start()
+        except (ConfigError, PluginError):
+            raise  # the worker reports its text; nothing was served
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _http(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        shared = self._shared
+        runtime = shared.current if shared is not None else None
+        if shared is None or runtime is None:
+            raise RuntimeError("a request came before the application was started")
+        runtime.users += 1
+        try:
+            await self._edge(runtime, scope, receive, send)
+        finally:
+            runtime.users -= 1
+            if not runtime.users:
+                runtime.idle.set()
+            else:
+                runtime.idle.clear()
+
+    async def _edge(self, runtime: Runtime, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        path, method = scope["path"], scope["method"]
+        found = runtime.table.match(path)
+        route = None
+        params: Mapping[str, str] = {}
+        if found is not None:
+            methods, params = found
+            route = methods.get(method) or (methods.get("GET") if method == "HEAD" else None)
+        client = scope.get("client")
+        ctx = RequestContext(
+            request_id=new_request_id(),
+            surface=route.surface.name if route is not None else "none",
+            route=route.path if route is not None else path,
+            method=method,
+            path=path,
+            headers=Headers(scope["headers"]),
+            client=client[0] if client else None,
+            config=runtime.config.revision,
+        )
+        exchange = Exchange(runtime, ctx, params, scope.get("query_string", b""), receive, send)
+        if route is None:
+            await _not_found(exchange, known_path=found is not None)
+            return
+        if route.access == "public":
+            await _answer(exchange, route)
+            return
+        in_flight = runtime.shared.in_flight
+        if not in_flight.enter():
+            await _refuse(exchange, route, runtime.services.errors.overloaded(_RETRY_SECONDS))
+            return
+        try:
+            if route.access == "road":
+                await route.endpoint(exchange)
+            else:
+                await _answer(exchange, route)
+        finally:
+            in_flight.leave()
+
+
+async def _answer(exchange: Exchange, route: Route) -> None:
+    """Serve a route that is not the road: check who calls, run it, shape its errors."""
+    services, ctx = exchange.runtime.services, exchange.ctx
+    try:
+        if route.access != "public":
+            ctx.identify(await exchange.runtime.road.identify(ctx))
+            if route.access == "admin" and not ctx.principal.is_admin:
+                raise services.errors.admin_only(route.path)
+        await route.endpoint(exchange)
+    except RequestError as error:
+        await _refuse(exchange, route, error)
+        return
+    except ClientGone:
+        exchange.status = 499
+    except Exception:
+        log.exception("unexpected failure", request_id=ctx.request_id, route=route.path)
+        await _refuse(exchange, route, services.errors.unexpected(ctx.request_id))
+        return
+    _log(exchange, None, quiet=route.quiet)
+
+
+async def _refuse(exchange: Exchange, route: Route, error: RequestError) -> None:
+    if not exchange.started:
+        body = route.surface.error(error, exchange.runtime.services.errors.profile)
+        await exchange.respond(HttpResponse(error.status, body, error.headers))
+    exchange.status = error.status
+    _log(exchange, error)
+
+
+async def _not_found(exchange: Exchange, *, known_path: bool) -> None:
+    status, text = (405, "Method Not Allowed") if known_path else (404, "Not Found")
+    await exchange.json({"detail": text}, status)
+    _log(exchange, None)
+
+
+def _log(exchange: Exchange, error: RequestError | None, *, quiet: bool = False) -> None:
+    ctx = exchange.ctx
+    write = log.debug if quiet else log.info
+    write(
+        "request",
+        request_id=ctx.request_id,
+        method=ctx.method,
+        route=ctx.route,
+        status=exchange.status,
+        ms=round(ctx.elapsed_ms(), 1),
+        principal=ctx.identified.id if ctx.identified is not None else None,
+        client=ctx.client,
+        error_type=error.type if error is not None else None,
+    )
+
+
+def read_config(path: Path | None) -> Config:
+    """The configuration of a file, or the default one. Raises `ConfigError`."""
+    return load(path) if path is not None else load_default()
+
+
+def factory(spec: WorkerSpec) -> App:
+    """The application of one worker; `routeiq serve` names it to the supervisor."""
+    path = Path(spec.config_path) if spec.config_path is not None else None
+    config = read_config(path)
+    logs.set_up(config.routeiq.logs.format, config.routeiq.logs.level)
+    lock = Path(spec.lock_path) if spec.lock_path is not None else None
+    return App(config, worker=spec.index, config_path=path, lock=lock)

@@ -1,0 +1,154 @@
+"""From a row of `model_list` to a deployment that can be called.
+
+Groups and names are in `groups`, prices in `prices`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+from routeiq.catalog.prices import PriceBook
+from routeiq.catalog.providers import NATIVE, Provider, split_model
+from routeiq.config.rows import LitellmParams, ModelRow
+from routeiq_sdk import Deployment, Secret
+
+_GATEWAY_PARAMS = (
+    "*_cost_per_*",
+    "adaptive_router_*",
+    "additional_drop_params",
+    "allow_client_keepalive_override",
+    "anthropic_*",
+    "auto_router_*",
+    "aws_*",
+    "azure_*",
+    "budget_duration",
+    "cache_control_injection_points",
+    "client_id",
+    "client_secret",
+    "complexity_router_*",
+    "configurable_clientside_auth_params",
+    "default_api_key_*",
+    "guardrails",
+    "itpm",
+    "keepalive_seconds",
+    "litellm_trace_id",
+    "max_budget",
+    "max_file_size_mb",
+    "max_parallel_requests",
+    "merge_reasoning_content_in_choices",
+    "mock_*",
+    "openai_*",
+    "otpm",
+    "provider_affinity_header",
+    "quality_router_*",
+    "region_name",
+    "rpd",
+    "stream_timeout_by_service_tier",
+    "tag_regex",
+    "tenant_id",
+    "timeout_by_service_tier",
+    "tpd",
+    "use_*",
+    "vertex_*",
+    "watsonx_*",
+)
+"""Keys of `litellm_params` that speak to the gateway or to a provider's SDK; a native provider never sees them."""
+
+
+def provider_of(params: LitellmParams) -> tuple[str, str, Provider | None]:
+    """Provider, the provider's model name, and how it is reached natively (`None`: through litellm)."""
+    provider, model = split_model(params.model, params.custom_llm_provider)
+    return provider, model, NATIVE.get(provider)
+
+
+def base_url(params: LitellmParams) -> str | None:
+    """Where a native deployment is called; `None` when nobody says."""
+    written = params.api_base or params.extras.get("base_url")
+    if isinstance(written, str):
+        return written.rstrip("/")
+    native = provider_of(params)[2]
+    return native.base_url if native is not None else None
+
+
+def deployment_of(row: ModelRow, prices: PriceBook, environment: Mapping[str, str]) -> Deployment:
+    """The deployment of a row. Its price is `None` when neither the row nor the price book knows one."""
+    params, info = row.litellm_params, row.model_info
+    provider, model, native = provider_of(params)
+    facts = prices.facts(provider, info.base_model or model)
+    key = params.api_key
+    if key is None and native is not None and native.key_variable:
+        told = environment.get(native.key_variable) or os.environ.get(native.key_variable)
+        key = Secret(told) if told else None
+    extras = dict(params.extras)
+    passed = extras
+    if native is not None:
+        passed = {n: v for n, v in extras.items() if not _for_gateway(n) and not isinstance(v, Secret)}
+    if params.extra_body:
+        passed["extra_body"] = dict(params.extra_body)
+    limit = info.extras.get("max_input_tokens")
+    return Deployment(
+        id=info.id or _derived_id(row),
+        group=row.model_name,
+        provider=provider,
+        model=model,
+        wire="mock" if params.mock_response is not None else native.wire if native is not None else "litellm",
+        api_base=base_url(params),
+        api_key=key,
+        mode=info.mode or (facts.mode if facts is not None and facts.mode else "chat"),
+        weight=params.weight,
+        order=params.order,
+        rpm=params.rpm,
+        tpm=params.tpm,
+        tags=frozenset(params.tags),
+        region=extras.get("region_name"),
+        max_input_tokens=limit if isinstance(limit, int) else facts.max_input_tokens if facts is not None else None,
+        timeout=params.timeout,
+        stream_timeout=params.stream_timeout,
+        max_parallel_requests=extras.get("max_parallel_requests"),
+        price=prices.price(provider, info.base_model or model, _price_overrides(row)),
+        headers={n: v.reveal() for n, v in {**params.headers, **params.extra_headers}.items()},
+        params=passed,
+        info={
+            **info.extras,
+            "access_groups": list(info.access_groups),
+            "api_version": params.api_version,
+            "cooldown_time": params.cooldown_time,
+            "drop_params": params.drop_params,
+            "mock_response": params.mock_response,
+            "organization": params.organization,
+        },
+    )
+
+
+def _for_gateway(name: str) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in _GATEWAY_PARAMS)
+
+
+def _price_overrides(row: ModelRow) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for source in (row.model_info, row.litellm_params):
+        for name in (*source.extras, *type(source).model_fields):
+            value = getattr(source, name, None) if name in type(source).model_fields else source.extras[name]
+            if "_cost" in name and value is not None:
+                found[name] = value
+    return found
+
+
+def _derived_id(row: ModelRow) -> str:
+    """Stable for a row: it covers the name and where the row points to, and no secret, so that rotating a key keeps
+    it."""
+    params = row.litellm_params
+    shown = {
+        "model_name": row.model_name,
+        "model": params.model,
+        "api_base": params.api_base,
+        "api_version": params.api_version,
+        "organization": params.organization,
+        "region_name": params.extras.get("region_name"),
+    }
+    return hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,147 @@
+"""The handle that a plugin gets at `setup`: the core's services in the SDK's shapes, ended with the plugin.
+
+The services themselves live in their rooms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+
+from routeiq.egress import Egress, Timeouts, Url, read_capped
+from routeiq.request import nested
+from routeiq.state.spool import Spool
+from routeiq.telemetry.background import Background
+from routeiq_sdk import Context, Event, ModelGroup
+from routeiq_sdk.gateway import Clock, EgressResponse, SpoolService, StateService
+
+if TYPE_CHECKING:
+    from routeiq.runtime import Runtime
+
+_FAREWELL_SECONDS = 5.0
+
+
+class PluginHandle:
+    """Implements `routeiq_sdk.Gateway` for one plugin. It follows the runtime that serves now, over reloads."""
+
+    def __init__(self, plugin: str, first: Runtime) -> None:
+        self._plugin = plugin
+        self._first = first
+        self._background = Background()
+        self._spools: dict[str, Spool] = {}
+        self._egress = PluginEgress(first.shared.egress)
+
+    @property
+    def plugin(self) -> str:
+        """The name under which the plugin runs."""
+        return self._plugin
+
+    @property
+    def data_dir(self) -> Path:
+        """A directory of the plugin's own."""
+        path = self._first.config.routeiq.data_dir / "plugins" / self._plugin
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return path
+
+    @property
+    def egress(self) -> PluginEgress:
+        """Outbound HTTP."""
+        return self._egress
+
+    @property
+    def state(self) -> StateService:
+        """Shared state."""
+        return self._first.shared.state
+
+    @property
+    def clock(self) -> Clock:
+        """Time."""
+        return self._first.shared.clock
+
+    @property
+    def groups(self) -> Mapping[str, ModelGroup]:
+        """The model groups served now."""
+        return self._now.catalog.groups
+
+    async def spool(self, name: str) -> SpoolService:
+        """A durable queue in the plugin's directory; one a worker, since a spool has one writer."""
+        known = self._spools.get(name)
+        if known is None:
+            folder = self.data_dir / "spool" / f"{name}-{self._first.shared.worker}"
+            known = self._spools[name] = await Spool.open(folder)
+        return known
+
+    async def call(self, parent: Context | None, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A nested chat completion."""
+        runtime = self._now
+        return await nested.call(runtime.road, parent, body, runtime.config.revision)
+
+    def emit(self, event: Event) -> None:
+        """Queue an event for all sinks."""
+        self._now.fan_out.put(event)
+
+    def spawn(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Run `work` until it ends or the plugin is torn down."""
+        self._background.spawn(f"{self._plugin}: {name}", work)
+
+    async def aclose(self) -> None:
+        """Cancel what was spawned and close what was opened."""
+        await self._background.close()
+        for spool in self._spools.values():
+            await spool.close(timeout_seconds=_FAREWELL_SECONDS)
+
+    @property
+    def _now(self) -> Runtime:
+        return self._first.shared.current or self._first
+
+
+class PluginEgress:
+    """Outbound HTTP in the SDK's shape. URLs are checked as written by nobody the gateway trusts, except the
+    operator's origins."""
+
+    def __init__(self, egress: Egress) -> None:
+        self._egress = egress
+
+    @asynccontextmanager
+    async def call(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        timeout_seconds: float = 30.0,
+        max_bytes: int = 10 * 1024 * 1024,
+    ) -> AsyncIterator[EgressResponse]:
+        """Call `url`; the connection is given back at the end of the block."""
+        target = self._egress.policy.parse(url)
+        sent = {"accept-encoding": "identity", **(headers or {})}
+        timeouts = Timeouts(total=timeout_seconds)
+        async with self._egress.request(method, target, headers=sent, data=body, timeout=timeouts) as response:
+            yield _Response(response, target, max_bytes)
+
+
+class _Response:
+    def __init__(self, response: aiohttp.ClientResponse, url: Url, max_bytes: int) -> None:
+        self._response = response
+        self._url = url
+        self._max_bytes = max_bytes
+
+    @property
+    def status(self) -> int:
+        return self._response.status
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        return self._response.headers
+
+    async def read(self) -> bytes:
+        return await read_capped(self._response, self._url, self._max_bytes)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        async for chunk in self._response.content.iter_any():
+            yield chunk

@@ -1,0 +1,1 @@
+"""Bounds of the road itself: requests in flight, bytes and seconds of a body."""

@@ -1,0 +1,130 @@
+"""The headers of an answer: LiteLLM's names and our own. Empty values are left out.
+
+Bodies and statuses are the surfaces' business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from routeiq import __version__
+from routeiq_sdk import Context, Deployment, Usage
+
+RawHeaders = list[tuple[bytes, bytes]]
+
+_KEPT_PROVIDER = ("x-ratelimit-", "retry-after")
+_DROPPED_PROVIDER = frozenset(
+    {
+        "content-length",
+        "content-encoding",
+        "transfer-encoding",
+        "connection",
+        "set-cookie",
+        "keep-alive",
+        "server",
+        "date",
+    }
+)
+_MOST_PROVIDER_BYTES = 2048
+EMULATED = {"1.80": "1.80.10", "1.109": "1.109.1"}
+
+
+class AnswerHeaders:
+    """Writes headers for one runtime: what never changes is encoded once."""
+
+    def __init__(self, profile: str, revision: str) -> None:
+        self._always: RawHeaders = [
+            (b"x-litellm-version", EMULATED[profile].encode()),
+            (b"x-routeiq-version", __version__.encode()),
+            (b"x-routeiq-config", revision[:16].encode()),
+        ]
+        self._static: dict[str, RawHeaders] = {}
+
+    def base(self, ctx: Context) -> RawHeaders:
+        """What every answer carries, refused ones too."""
+        request_id = ctx.request_id.encode()
+        return [(b"x-litellm-call-id", request_id), (b"x-routeiq-request-id", request_id), *self._always]
+
+    def served(
+        self,
+        ctx: Context,
+        deployment: Deployment,
+        *,
+        api_base: str,
+        attempts: int,
+        fallbacks: int,
+        max_retries: int,
+        timeout: float,
+        upstream_ms: float,
+        provider: Mapping[str, str],
+    ) -> RawHeaders:
+        """What an answer carries that a deployment gave."""
+        headers = self.base(ctx)
+        static = self._static.get(deployment.id)
+        if static is None:
+            static = self._static[deployment.id] = _static(deployment, api_base)
+        headers += static
+        elapsed = ctx.elapsed_ms()
+        headers += [
+            (b"x-litellm-attempted-retries", b"%d" % max(0, attempts - 1 - fallbacks)),
+            (b"x-litellm-attempted-fallbacks", b"%d" % fallbacks),
+            (b"x-litellm-max-retries", b"%d" % max_retries),
+            (b"x-litellm-timeout", b"%g" % timeout),
+            (b"x-litellm-response-duration-ms", b"%.3f" % elapsed),
+            (b"x-litellm-overhead-duration-ms", b"%.3f" % max(0.0, elapsed - upstream_ms)),
+        ]
+        if ctx.cost is not None:
+            headers.append((b"x-litellm-response-cost", usd(ctx.cost).encode()))
+        if ctx.decision_id is not None:
+            headers.append((b"x-routeiq-decision-id", ctx.decision_id.encode()))
+        if ctx.decision is not None:
+            headers.append((b"x-routeiq-strategy", ctx.decision.strategy.encode()))
+        headers += _provider(provider)
+        return headers
+
+
+def usd(nano: int) -> str:
+    """Nano-USD as a decimal number of USD, exact, without an exponent."""
+    whole, rest = divmod(abs(nano), 10**9)
+    sign = "-" if nano < 0 else ""
+    return f"{sign}{whole}.{rest:09d}".rstrip("0").rstrip(".") if rest else f"{sign}{whole}.0"
+
+
+def usage_cost(usage: Usage, deployment: Deployment) -> int | None:
+    """Cost of a call in nano-USD; `None` when the model is unpriced."""
+    return None if deployment.price is None else deployment.price.cost(usage)
+
+
+def _static(deployment: Deployment, api_base: str) -> RawHeaders:
+    pairs = {
+        "x-litellm-model-id": deployment.id,
+        "x-litellm-model-group": deployment.group,
+        "x-litellm-model-name": f"{deployment.provider}/{deployment.model}",
+        "x-litellm-model-api-base": api_base,
+        "x-litellm-model-region": deployment.region,
+        "x-routeiq-model": deployment.group,
+    }
+    return [(name.encode(), _safe(value)) for name, value in pairs.items() if value]
+
+
+def _provider(headers: Mapping[str, str]) -> RawHeaders:
+    out: RawHeaders = []
+    size = 0
+    for name, value in headers.items():
+        lower = name.lower()
+        if lower in _DROPPED_PROVIDER:
+            continue
+        pair = (b"llm_provider-" + _safe(lower), _safe(value))
+        size += len(pair[0]) + len(pair[1]) + 4
+        if size > _MOST_PROVIDER_BYTES:
+            break  # LiteLLM's clients expect less than 4 kB of headers in all
+        out.append(pair)
+        if lower.startswith(_KEPT_PROVIDER):
+            out.append((_safe(lower), pair[1]))
+        elif lower == "x-request-id" or lower == "request-id":
+            out.append((b"request-id", pair[1]))
+    return out
+
+
+def _safe(value: str) -> bytes:
+    return value.encode("latin-1", "replace").replace(b"\r", b" ").replace(b"\n", b" ")

@@ -1,0 +1,56 @@
+"""Finding the caller's credential in its headers, and the master key, which the core knows without any plugin.
+
+Virtual keys, users and their rights are plugins' business.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+
+from routeiq_sdk import Principal, Secret
+from routeiq_sdk.values.http import Headers
+
+_SCHEMES = ("bearer ", "basic ")
+_SIGV4 = re.compile(r"Credential=Bearer\s+([^/,\s]+)", re.IGNORECASE)
+_PLAIN = ("api-key", "x-api-key", "x-goog-api-key", "ocp-apim-subscription-key")
+
+
+def credential(headers: Headers, own_header: str | None) -> str | None:
+    """The credential, looked for where LiteLLM looks, in its order."""
+    for name in (own_header, "x-litellm-api-key"):
+        if name:
+            value = headers.get(name)
+            if value:
+                return _unscheme(value)
+    authorization = headers.get("authorization")
+    if authorization:
+        signed = _SIGV4.search(authorization)
+        return signed.group(1) if signed else _unscheme(authorization)
+    for name in _PLAIN:
+        value = headers.get(name)
+        if value:
+            return value
+    return None
+
+
+def _unscheme(value: str) -> str:
+    lower = value[:7].lower()
+    for scheme in _SCHEMES:
+        if lower.startswith(scheme):
+            return value[len(scheme) :].strip()
+    return value.strip()
+
+
+class MasterKey:
+    """Compares a credential with the master key in constant time."""
+
+    def __init__(self, key: Secret) -> None:
+        self._digest = hashlib.sha256(key.reveal().encode()).digest()
+        self._principal = Principal("master", kind="admin", alias="master key")
+
+    def authenticate(self, told: str) -> Principal | None:
+        """The admin principal, or `None`. Hashing first makes the time independent of the length, too."""
+        digest = hashlib.sha256(told.encode("utf-8", "surrogateescape")).digest()
+        return self._principal if hmac.compare_digest(digest, self._digest) else None

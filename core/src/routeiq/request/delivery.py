@@ -1,0 +1,216 @@
+"""Gives the client its answer: whole, as a stream, or as an error; reads usage and cost on the way.
+
+It decides nothing: what to answer was settled before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import Any
+
+import msgspec
+import orjson
+
+from routeiq.errors import UpstreamError
+from routeiq.limits.reading import ClientGone
+from routeiq.request import frames, gates, translation
+from routeiq.request.answer_headers import RawHeaders
+from routeiq.request.attempts import Served
+from routeiq.request.plan import Plan
+from routeiq.request.relay import Relay
+from routeiq.request.services import Services
+from routeiq.request.stream_guard import Stopped, StreamGuard
+from routeiq.surfaces.base import Surface
+from routeiq.upstream.base import Whole
+from routeiq.wires.body import Body, as_raw, read_fields, value_of, write_fields
+from routeiq.wires.text import estimate_tokens
+from routeiq_sdk import Context, Reject, Replace, RequestError, StreamFilter, Usage
+
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_JSON = (b"content-type", b"application/json")
+_STREAM = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+]
+
+
+class Delivery:
+    """The answer of one request."""
+
+    def __init__(self, ctx: Context, surface: Surface, services: Services, send: Send) -> None:
+        self._ctx = ctx
+        self._surface = surface
+        self._services = services
+        self._send = send
+        self._started = False
+        self.complete = False
+        self.status = 200
+        self.overhead_ms: float | None = None
+
+    async def pass_on(self, served: Served, body: Body, plan: Plan) -> None:
+        """Send the reply. Raises `RequestError` when it cannot be, before or in the middle of a stream."""
+        if isinstance(served.reply, Whole):
+            await self._whole(served, served.reply, body, plan)
+        else:
+            await self._stream(served, body, plan)
+
+    async def fail(self, error: RequestError) -> None:
+        """Tell the client about an error: as an answer, or as the last event of a stream that has begun."""
+        profile = self._services.errors.profile
+        if self._started:
+            self.complete = True
+            await self._body(self._surface.stream_error(error, profile), more=False)
+            return
+        self.status = error.status
+        headers = self._services.headers.base(self._ctx)
+        if self._ctx.decision_id is not None:
+            headers.append((b"x-routeiq-decision-id", self._ctx.decision_id.encode()))
+        headers.append((b"x-litellm-response-cost", b"0"))
+        headers += [(name.encode(), value.encode("latin-1", "replace")) for name, value in error.headers.items()]
+        await self._answer(error.status, headers, self._surface.error(error, profile))
+
+    async def _whole(self, served: Served, reply: Whole, body: Body, plan: Plan) -> None:
+        ctx = self._ctx
+        upstream_ms = served.upstream_ms
+        usage: Usage | None = None
+        try:
+            if reply.wire == self._surface.wire:
+                fields = read_fields(reply.body)
+                raw = fields.get("usage")
+                usage = self._surface.usage(value_of(raw)) if raw is not None else None
+                if "model" in fields:
+                    fields["model"] = as_raw(body.model)
+                out = write_fields(fields)
+            else:
+                document = translation.whole_answer(reply.body, reply.wire, self._surface, body.model)
+                usage = self._surface.usage(document.get("usage"))
+                out = orjson.dumps(document)
+            if usage is None and self._surface.wire != "anthropic-count-tokens":
+                usage = Usage(estimate_tokens(body.text()), estimate_tokens(out), estimated=True)
+            self._account(served, usage)
+            out = await self._guarded(out)
+        except (msgspec.DecodeError, ValueError, KeyError, TypeError, AttributeError) as error:
+            broken = UpstreamError(
+                "garbage", 200, "BadGatewayError", "the provider's answer has not the shape it should have"
+            )
+            await self._services.attempts.finished(ctx, served, usage, broken)
+            raise self._services.errors.upstream(broken, plan.ranked[0].name, None) from error
+        except BaseException:
+            await self._services.attempts.finished(ctx, served, usage, None)
+            raise
+        await self._services.attempts.finished(ctx, served, usage, None)
+        headers = self._served_headers(served, plan, upstream_ms, reply.headers)
+        await self._answer(200, headers, out)
+        self.overhead_ms = max(0.0, ctx.elapsed_ms() - upstream_ms)
+
+    async def _guarded(self, out: bytes) -> bytes:
+        for call in self._services.pipeline.guard_response:
+            document = orjson.loads(out)
+            verdict = await gates.first_answer((call,), self._ctx, self._services.errors, document)
+            if isinstance(verdict, Reject):
+                raise gates.refusal(verdict)
+            if isinstance(verdict, Replace):
+                out = orjson.dumps(dict(verdict.body))
+        return out
+
+    async def _stream(self, served: Served, body: Body, plan: Plan) -> None:
+        stream = served.reply
+        assert not isinstance(stream, Whole)
+        ctx, services = self._ctx, self._services
+        relay = Relay(
+            stream,
+            self._surface,
+            served.deployment,
+            body.model,
+            wants_usage=_wants_usage(body),
+            tell_cost=services.tell_stream_cost,
+            guard=self._stream_guard(),
+        )
+        overhead = ctx.elapsed_ms() - served.upstream_ms
+        failure: UpstreamError | None = None
+        try:
+            await self._head(200, [*_STREAM, *self._served_headers(served, plan, served.upstream_ms, stream.headers)])
+            await relay.run(self._body)
+            await self._body(b"", more=False)
+            self.complete = True
+        except UpstreamError as error:
+            failure = error
+            raise services.errors.upstream(error, plan.ranked[0].name, None) from error
+        except Stopped as stopped:
+            raise RequestError(400, stopped.stop.reason, type=stopped.stop.type) from None
+        except (asyncio.CancelledError, ClientGone):
+            failure = UpstreamError("cancelled", 0, "Cancelled", "the client went away")
+            raise
+        finally:
+            await stream.close()
+            usage = relay.passed.usage or Usage(
+                estimate_tokens(body.text()), estimate_tokens(b"x" * (relay.passed.sent // 8)), estimated=True
+            )
+            self._account(served, usage)
+            self.overhead_ms = max(0.0, overhead)
+            await services.attempts.finished(ctx, served, usage, failure)
+
+    def _stream_guard(self) -> StreamGuard | None:
+        calls = self._services.pipeline.stream_filter
+        if not calls:
+            return None
+        ctx, errors = self._ctx, self._services.errors
+
+        def make() -> Sequence[StreamFilter]:
+            found: list[StreamFilter] = []
+            for call in calls:
+                try:
+                    item = gates.ask_now(call, ctx)
+                except Exception as error:
+                    gates.failed(call, ctx, error)
+                    raise errors.plugin_failed(call.plugin, call.hook) from None
+                if item is not None:
+                    found.append(item)
+            return found
+
+        return StreamGuard(make, frames.RULES[self._surface.wire])
+
+    def _account(self, served: Served, usage: Usage | None) -> None:
+        ctx, price = self._ctx, served.deployment.price
+        ctx.usage = usage
+        if price is not None and usage is not None:
+            ctx.cost = price.cost(usage)
+            ctx.price_version = price.version
+
+    def _served_headers(self, served: Served, plan: Plan, upstream_ms: float, provider: Any) -> RawHeaders:
+        return self._services.headers.served(
+            self._ctx,
+            served.deployment,
+            api_base=self._services.api_base(served.deployment),
+            attempts=served.number,
+            fallbacks=served.fallbacks,
+            max_retries=plan.num_retries,
+            timeout=served.timeout,
+            upstream_ms=upstream_ms,
+            provider=provider,
+        )
+
+    async def _answer(self, status: int, headers: RawHeaders, body: bytes) -> None:
+        await self._head(status, [_JSON, (b"content-length", b"%d" % len(body)), *headers])
+        await self._send({"type": "http.response.body", "body": body, "more_body": False})
+        self.complete = True
+
+    async def _head(self, status: int, headers: RawHeaders) -> None:
+        self._started = True
+        headers += [
+            (name.encode(), value.encode("latin-1", "replace")) for name, value in self._ctx.answer_headers.items()
+        ]
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def _body(self, block: bytes, more: bool = True) -> None:
+        await self._send({"type": "http.response.body", "body": block, "more_body": more})
+
+
+def _wants_usage(body: Body) -> bool:
+    if body.wire == "anthropic-messages":
+        return True
+    options = body.param("stream_options") if "stream_options" in body.fields else None
+    return isinstance(options, dict) and options.get("include_usage") is True

@@ -1,0 +1,223 @@
+"""Looking at the events of a running stream as they pass, on each wire: usage, proper end, errors, text.
+
+It reads and rewrites single events; sending them is `relay`'s business.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import orjson
+
+from routeiq.wires import sse
+from routeiq.wires import usage as usages
+from routeiq_sdk import Usage
+
+USAGE = re.compile(rb'"usage"\s*:\s*\{')
+_FINISH = re.compile(rb'"finish_reason"\s*:\s*"')
+_ERROR = re.compile(rb'^data:\s*\{\s*"error"\s*:\s*[{"]', re.MULTILINE)
+_MODEL = re.compile(rb'"model"\s*:\s*"(?:[^"\\]|\\.)*"')
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One event: its name, if the wire uses names, and its JSON; `None` for comments and `[DONE]`."""
+
+    raw: bytes
+    event: str | None
+    document: Document | None
+
+
+class FrameRules(Protocol):
+    """What differs between wires."""
+
+    def usage(self, document: Document, known: Usage | None) -> Usage | None:
+        """The usage known after this event."""
+
+    def only_usage(self, document: Document) -> bool:
+        """Whether the event exists for its usage alone."""
+
+    def ends(self, block: bytes) -> bool:
+        """Whether the block holds the proper end of the stream."""
+
+    def nearly_ended(self, block: bytes) -> bool:
+        """Whether the model finished in this block, so that only the formal end may be missing."""
+
+    def error(self, block: bytes) -> Document | None:
+        """The error object, when the provider sent one instead of going on."""
+
+    def text(self, document: Document) -> str | None:
+        """The text that the event adds; `None` when it adds none."""
+
+    def with_text(self, document: Document, text: str) -> Document:
+        """The same event with other text."""
+
+    def closes_text(self, document: Document) -> bool:
+        """Whether text that is still held back must go out before this event."""
+
+
+def parse(raw: bytes) -> Frame:
+    """An event as a frame; JSON that cannot be read counts as no document."""
+    event, data = sse.parse_frame(raw)
+    if not data or data == b"[DONE]":
+        return Frame(raw, event, None)
+    try:
+        document = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return Frame(raw, event, None)
+    return Frame(raw, event, document if isinstance(document, dict) else None)
+
+
+def write(frame: Frame, document: Document) -> bytes:
+    """The event with another document."""
+    return sse.frame(orjson.dumps(document), frame.event)
+
+
+def restamp(model: str) -> Callable[[bytes], bytes]:
+    """A function that writes `model`, the name the client asked for, over the name the provider gives in its events.
+
+    The provider's name is learnt from the first block. Inside JSON strings quotes are escaped, so only keys match.
+    """
+    wanted = b'"model":' + orjson.dumps(model)
+    found: bytes | None = None
+
+    def rewrite(block: bytes) -> bytes:
+        nonlocal found
+        if found is None:
+            match = _MODEL.search(block)
+            if match is None:
+                return block
+            found = match.group()
+        return block if found == wanted else block.replace(found, wanted)
+
+    return rewrite
+
+
+class OpenAIFrames:
+    """Chat completions and legacy completions."""
+
+    def __init__(self, text_field: str) -> None:
+        self._chat = text_field == "content"
+
+    def usage(self, document: Document, known: Usage | None) -> Usage | None:
+        """The last usage object counts."""
+        return usages.from_chat(document.get("usage")) or known
+
+    def only_usage(self, document: Document) -> bool:
+        """The usage chunk has no choices."""
+        return document.get("choices") == [] and isinstance(document.get("usage"), dict)
+
+    def ends(self, block: bytes) -> bool:
+        """`[DONE]`."""
+        return b"data: [DONE]" in block or b"data:[DONE]" in block
+
+    def nearly_ended(self, block: bytes) -> bool:
+        """A finish reason that is not null."""
+        return _FINISH.search(block) is not None
+
+    def error(self, block: bytes) -> Document | None:
+        """`data: {"error": ...}`."""
+        if b'"error"' not in block or _ERROR.search(block) is None:
+            return None
+        return _error_document(block)
+
+    def text(self, document: Document) -> str | None:
+        """The text of the first choice that has one."""
+        for choice in document.get("choices") or ():
+            text = (choice.get("delta") or {}).get("content") if self._chat else choice.get("text")
+            if isinstance(text, str) and text:
+                return text
+        return None
+
+    def with_text(self, document: Document, text: str) -> Document:
+        """The event with `text` in its first choice."""
+        choice = dict(document["choices"][0])
+        if self._chat:
+            choice["delta"] = {**(choice.get("delta") or {}), "content": text}
+        else:
+            choice["text"] = text
+        return {**document, "choices": [choice, *document["choices"][1:]]}
+
+    def closes_text(self, document: Document) -> bool:
+        """A finish reason, or the start of tool calls."""
+        return any(choice.get("finish_reason") for choice in document.get("choices") or ())
+
+
+class AnthropicFrames:
+    """Messages: usage comes in two events, text in content blocks."""
+
+    def usage(self, document: Document, known: Usage | None) -> Usage | None:
+        """Input tokens from `message_start`, output tokens from `message_delta`."""
+        if document.get("type") == "message_start":
+            return usages.from_anthropic((document.get("message") or {}).get("usage")) or known
+        if document.get("type") != "message_delta":
+            return known
+        now = usages.from_anthropic(document.get("usage"))
+        if now is None or known is None:
+            return now or known
+        if now.input_tokens:
+            return now
+        return replace(known, output_tokens=max(now.output_tokens, known.output_tokens))
+
+    def only_usage(self, document: Document) -> bool:
+        """Never: usage rides on events that clients need."""
+        return False
+
+    def ends(self, block: bytes) -> bool:
+        """`message_stop`."""
+        return b"event: message_stop" in block or b'"type":"message_stop"' in block
+
+    def nearly_ended(self, block: bytes) -> bool:
+        """Nothing short of `message_stop` counts."""
+        return False
+
+    def error(self, block: bytes) -> Document | None:
+        """`event: error`."""
+        return _error_document(block) if b"event: error" in block else None
+
+    def text(self, document: Document) -> str | None:
+        """The text of a text delta."""
+        delta = document.get("delta")
+        if (
+            document.get("type") == "content_block_delta"
+            and isinstance(delta, dict)
+            and delta.get("type") == "text_delta"
+        ):
+            text = delta.get("text")
+            return text if isinstance(text, str) and text else None
+        return None
+
+    def with_text(self, document: Document, text: str) -> Document:
+        """The same delta with other text."""
+        return {
+            "type": "content_block_delta",
+            "index": document.get("index", 0),
+            "delta": {"type": "text_delta", "text": text},
+        }
+
+    def closes_text(self, document: Document) -> bool:
+        """The end of a content block."""
+        return document.get("type") == "content_block_stop"
+
+
+RULES: dict[str, FrameRules] = {
+    "openai-chat": OpenAIFrames("content"),
+    "openai-completion": OpenAIFrames("text"),
+    "anthropic-messages": AnthropicFrames(),
+}
+
+
+def _error_document(block: bytes) -> Document | None:
+    for raw in sse.SseSplitter().feed(block):
+        document = parse(raw).document
+        error = document.get("error") if document is not None else None
+        if isinstance(error, dict):
+            return error
+        if isinstance(error, str):
+            return {"message": error}
+    return None

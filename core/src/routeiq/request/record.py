@@ -1,0 +1,94 @@
+"""Makes the record of a finished request, keeps the newest for look-up, and hands each to the sinks.
+
+Durable audit is a plugin's business.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+from routeiq.plugins.compiled import Call
+from routeiq.request import gates
+from routeiq_sdk import Context, Record
+
+_KEPT = 2000
+
+
+def make_record(
+    ctx: Context, *, status: int, error_type: str | None, error: str | None, overhead_ms: float | None
+) -> Record:
+    """The record of a request whose last byte is out."""
+    last = ctx.attempts[-1] if ctx.attempts else None
+    asked = ctx.asked
+    principal = ctx.identified
+    return Record(
+        request_id=ctx.request_id,
+        decision_id=ctx.decision_id,
+        at=ctx.received_at,
+        surface=ctx.surface,
+        route=ctx.route,
+        status=status,
+        stream=asked.stream if asked is not None else False,
+        requested_model=asked.model if asked is not None else None,
+        model=last.model if last is not None else None,
+        deployment_id=last.deployment_id if last is not None else None,
+        provider=last.provider if last is not None else None,
+        principal=principal.id if principal is not None else None,
+        team=principal.team if principal is not None else None,
+        user=principal.user if principal is not None else None,
+        end_user=ctx.end_user,
+        tags=tuple(sorted(ctx.tags)),
+        decision=ctx.decision,
+        attempts=tuple(ctx.attempts),
+        usage=ctx.usage,
+        cost=ctx.cost,
+        price_version=ctx.price_version,
+        latency_ms=ctx.elapsed_ms(),
+        first_byte_ms=last.first_byte_ms if last is not None else None,
+        overhead_ms=overhead_ms,
+        config=ctx.config,
+        error_type=error_type,
+        error=error,
+    )
+
+
+def as_json(record: Record) -> dict[str, Any]:
+    """A record as plain JSON data; money stays in nano-USD."""
+    return dataclasses.asdict(record)
+
+
+class Records:
+    """The newest records of this process, found by decision id or request id. Bounded; carried over a reload."""
+
+    def __init__(self, most: int = _KEPT) -> None:
+        self._most = most
+        self._by_id: OrderedDict[str, Record] = OrderedDict()
+        self.lost = 0
+
+    def add(self, ctx: Context, record: Record, sinks: Sequence[Call]) -> None:
+        """Keep the record and tell the sinks. A sink's failure is counted, never felt."""
+        self._by_id[record.request_id] = record
+        if len(self._by_id) > self._most:
+            self._by_id.popitem(last=False)
+        for call in sinks:
+            try:
+                gates.ask_now(call, ctx, record)
+            except Exception as error:
+                self.lost += 1
+                gates.failed(call, ctx, error)
+
+    def find(self, wanted: str) -> Record | None:
+        """The record with this request id or decision id."""
+        return self._by_id.get(wanted.removeprefix("dec-"))
+
+    def newest(self, most: int) -> list[Record]:
+        """The newest records, newest first."""
+        out: list[Record] = []
+        for request_id in reversed(self._by_id):
+            if len(out) == most:
+                break
+            out.append(self._by_id[request_id])
+        return out

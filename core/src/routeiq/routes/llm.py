@@ -1,0 +1,44 @@
+"""The model surfaces and their many paths: bare, `/v1`, engine and Azure forms.
+
+What happens on them is the road's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from routeiq.routes.exchange import Exchange
+from routeiq.routes.table import Endpoint, Route
+from routeiq.surfaces.base import Surface
+from routeiq.surfaces.chat import ChatSurface
+from routeiq.surfaces.completions import CompletionSurface
+from routeiq.surfaces.embeddings import EmbeddingSurface
+from routeiq.surfaces.messages import CountTokensSurface, MessageSurface
+
+CHAT = ChatSurface()
+
+_OPENAI = (
+    (CHAT, "/chat/completions", "Chat completion"),
+    (CompletionSurface(), "/completions", "Text completion (legacy)"),
+    (EmbeddingSurface(), "/embeddings", "Embeddings"),
+)
+_FORMS = ("/v1{}", "{}", "/engines/{{model:path}}{}", "/openai/deployments/{{model:path}}{}")
+
+
+def routes() -> Iterator[Route]:
+    """All routes that walk the road."""
+    for surface, path, summary in _OPENAI:
+        for form in _FORMS:
+            yield Route("POST", form.format(path), _walk(surface), "road", summary, surface)
+    messages = MessageSurface()
+    yield Route("POST", "/v1/messages", _walk(messages), "road", "Anthropic message", messages)
+    counting = CountTokensSurface()
+    yield Route("POST", "/v1/messages/count_tokens", _walk(counting), "road", "Count a message's tokens", counting)
+
+
+def _walk(surface: Surface) -> Endpoint:
+    async def walk(exchange: Exchange) -> None:
+        model = exchange.params.get("model")
+        await exchange.runtime.road.walk(exchange.ctx, surface, exchange.receive, exchange.send, asked_model=model)
+
+    return walk

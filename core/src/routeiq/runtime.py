@@ -1,0 +1,243 @@
+"""The frozen runtime: everything one configuration means, built once. A reload builds another beside it.
+
+Reading the YAML is `config`'s, serving HTTP is `app`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from routeiq import health
+from routeiq.catalog.deployments import deployment_of, provider_of
+from routeiq.catalog.groups import Catalog
+from routeiq.catalog.prices import PriceBook, find_price_map
+from routeiq.config.errors import ConfigErrors
+from routeiq.config.model import Config
+from routeiq.egress import EgressPolicy, EgressRefused
+from routeiq.errors import Errors
+from routeiq.handle import PluginHandle
+from routeiq.plugins.assemble import assemble
+from routeiq.plugins.compiled import Call
+from routeiq.plugins.lifecycle import PluginSet
+from routeiq.request.answer_headers import EMULATED, AnswerHeaders
+from routeiq.request.attempts import Attempts
+from routeiq.request.auth import MasterKey
+from routeiq.request.choice import Choice, SimpleShuffle
+from routeiq.request.pipeline import Road
+from routeiq.request.routing import Router, VirtualModel
+from routeiq.request.services import Bounds, Services
+from routeiq.request.settlement import Settlement
+from routeiq.routes import admin, llm, models, openapi
+from routeiq.routes import health as probes
+from routeiq.routes.table import PluginRoutes, RouteTable
+from routeiq.rules import cooldown_rules, routing_rules
+from routeiq.shared import Shared
+from routeiq.strategies import StrategyRegistry
+from routeiq.telemetry.fan_out import FanOut
+from routeiq.telemetry.request_log import log_request
+from routeiq.upstream.adapters import Adapters, api_base
+from routeiq_sdk import ConfigError, Context, ModelGroup
+
+_CLOSE_SECONDS = 20.0
+
+
+@dataclass(slots=True)
+class Runtime:
+    """One configuration, ready to serve. Frozen by habit: nothing but `users` changes after `build`."""
+
+    config: Config
+    shared: Shared
+    catalog: Catalog
+    plugins: PluginSet
+    services: Services
+    road: Road
+    table: RouteTable
+    adapters: Adapters
+    policy: EgressPolicy
+    fan_out: FanOut
+    virtual_models: Mapping[str, VirtualModel]
+    users: int = 0
+    idle: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def emulated_version(self) -> str:
+        """The LiteLLM version whose contract this runtime keeps."""
+        return EMULATED[self.config.routeiq.compat.litellm_profile]
+
+    def calls(self) -> Iterator[Call]:
+        """Every plugin's call at every gate."""
+        for member in self.plugins.members:
+            yield from member.calls
+
+    async def readiness(self) -> health.Report:
+        """Whether new requests should come here."""
+        return await health.check(
+            self.services.pipeline.health_check,
+            draining=self.shared.drain.draining,
+            loading=self.adapters.loading(),
+        )
+
+    async def close(self, keep: Runtime | None) -> None:
+        """Wait for its requests, then tear down the plugins that its successor does not keep."""
+        if self.users:
+            try:
+                async with asyncio.timeout(self.config.routeiq.server.grace_seconds):
+                    await self.idle.wait()
+            except TimeoutError:
+                pass
+        await self.shared.background.finish(_CLOSE_SECONDS)
+        await self.fan_out.flush()
+        await self.plugins.close(keep=keep.plugins.members if keep is not None else ())
+        await self.adapters.close()
+
+
+async def build(
+    config: Config, shared: Shared, *, previous: Runtime | None = None, lock: Path | None = None
+) -> Runtime:
+    """The runtime of a configuration, its plugins set up. Raises `ConfigError` or `PluginError`; `previous` serves
+    on."""
+    runtime = assemble_all(config, shared, previous=previous, lock=lock)
+    await runtime.plugins.open(lambda name: PluginHandle(name, runtime))
+    return runtime
+
+
+def assemble_all(
+    config: Config, shared: Shared, *, previous: Runtime | None = None, lock: Path | None = None
+) -> Runtime:
+    """Everything short of setting plugins up. Raises `ConfigError` or `PluginError`."""
+    plugins = assemble(config, lock=lock, previous=previous.plugins if previous is not None else None)
+    _refuse_unenforced(config, plugins)
+    return _assemble(config, shared, plugins, _catalog(config))
+
+
+def _refuse_unenforced(config: Config, plugins: PluginSet) -> None:
+    present = {member.name for member in plugins.members}
+    problems = [
+        ConfigError(key.message, file=key.file, line=key.line)
+        for key in config.protective
+        if key.needs_plugin not in present
+    ]
+    if problems:
+        raise ConfigErrors(problems)
+
+
+def _catalog(config: Config) -> Catalog:
+    rows = [row for row in config.models if not row.router_model]
+    wanted = []
+    for row in rows:
+        provider, model, _ = provider_of(row.litellm_params)
+        wanted.append((provider, row.model_info.base_model or model))
+    prices = PriceBook.load(find_price_map(), config.routeiq.prices, wanted=wanted)
+    aliases = {name: (alias.model, alias.hidden) for name, alias in config.router.model_group_alias.items()}
+    return Catalog([deployment_of(row, prices, config.environment) for row in rows], aliases)
+
+
+def _assemble(config: Config, shared: Shared, plugins: PluginSet, catalog: Catalog) -> Runtime:
+    block = config.routeiq
+    pipeline = plugins.pipeline
+    errors = Errors(block.compat.litellm_profile)
+    rules = routing_rules(config)
+    registry = StrategyRegistry(SimpleShuffle())
+    plugins.collect_strategies(registry)
+    policy = _policy(config, catalog)
+    shared.cooldowns.rules = cooldown_rules(config)
+    adapters = Adapters(catalog.deployments, shared.egress)
+    choice = Choice(
+        pipeline,
+        registry.deployment_strategy(config),
+        shared.cooldowns,
+        errors,
+        adapters.accepts,
+    )
+    virtual = _virtual_models(config, catalog)
+
+    async def top_up(ctx: Context, ranked: Sequence[ModelGroup]) -> None:
+        if pipeline.reserve:
+            await road.reserve(ctx, tuple(ranked))
+
+    services = Services(
+        pipeline=pipeline,
+        errors=errors,
+        master_key=MasterKey(config.master_key),
+        key_header=config.general.litellm_key_header_name,
+        bounds=Bounds(config.body_bytes, block.limits.body_seconds, block.limits.json_depth),
+        rules=rules,
+        router=Router(
+            pipeline=pipeline,
+            strategies=registry.model_strategies,
+            resolve=catalog.resolve,
+            virtual=virtual,
+            accepts=lambda group, wire: any(adapters.accepts(d, wire) for d in group.deployments),
+            errors=errors,
+        ),
+        attempts=Attempts(
+            pipeline=pipeline,
+            choice=choice,
+            cooldowns=shared.cooldowns,
+            adapters=adapters.by_wire,
+            errors=errors,
+            resolve=catalog.resolve,
+            top_up=top_up,
+            idle_seconds=block.limits.stream_idle_seconds,
+        ),
+        headers=AnswerHeaders(block.compat.litellm_profile, config.revision),
+        records=shared.records,
+        api_base=api_base,
+        tell_stream_cost=block.compat.litellm_profile != "1.80",
+        settle=Settlement(pipeline.settle, shared.background).start,
+        log_request=log_request,
+    )
+    road = Road(services)
+    return Runtime(
+        config=config,
+        shared=shared,
+        catalog=catalog,
+        plugins=plugins,
+        services=services,
+        road=road,
+        table=_table(plugins),
+        adapters=adapters,
+        policy=policy,
+        fan_out=FanOut(pipeline.emit),
+        virtual_models=virtual,
+    )
+
+
+def _policy(config: Config, catalog: Catalog) -> EgressPolicy:
+    urls = {d.api_base for d in catalog.deployments if d.api_base is not None}
+    try:
+        return EgressPolicy.compile(urls, config.routeiq.egress.allow)
+    except EgressRefused as error:
+        raise ConfigError(f"an address in model_list cannot be called: {error}", mend="correct its api_base") from None
+    except ValueError as error:
+        raise ConfigError(f"routeiq.{error}", mend="write a network or host[:port]") from None
+
+
+def _virtual_models(config: Config, catalog: Catalog) -> dict[str, VirtualModel]:
+    found: dict[str, VirtualModel] = {}
+    for name, written in config.routeiq.virtual_models.items():
+        pool = [_group(catalog, name, model) for model in written.models]
+        found[name] = VirtualModel(name, tuple(pool), _group(catalog, name, written.fallback), written.strategy)
+    return found
+
+
+def _group(catalog: Catalog, virtual: str, name: str) -> ModelGroup:
+    group = catalog.resolve(name)
+    if group is None:
+        raise ConfigError(
+            f"routeiq.virtual_models.{virtual} names {name!r}, which no row of model_list offers",
+            mend="add the row or correct the name",
+        )
+    return group
+
+
+def _table(plugins: PluginSet) -> RouteTable:
+    table = RouteTable()
+    for source in (llm, models, probes, admin, openapi):
+        for route in source.routes():
+            table.add(route)
+    plugins.collect_routes(PluginRoutes(table, llm.CHAT))
+    return table

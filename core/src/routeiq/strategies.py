@@ -1,0 +1,46 @@
+"""Strategies by name, as plugins offer them and the YAML chooses them.
+
+When a strategy is asked is written in `routeiq.request`.
+"""
+
+from __future__ import annotations
+
+from routeiq.config.model import Config
+from routeiq_sdk import ConfigError, PluginError
+from routeiq_sdk.gateway import DeploymentStrategy, ModelStrategy
+
+DEFAULT = "simple-shuffle"
+
+
+class StrategyRegistry:
+    """Implements the SDK's `Strategies`."""
+
+    def __init__(self, default: DeploymentStrategy) -> None:
+        self.model_strategies: dict[str, ModelStrategy] = {}
+        self._default = default
+        self._deployment: dict[str, DeploymentStrategy] = {}
+
+    def add_model_strategy(self, name: str, strategy: ModelStrategy) -> None:
+        """Offer a strategy for virtual models."""
+        if name in self.model_strategies:
+            raise PluginError(name, "the model strategy is offered twice.", mend="disable one of the plugins.")
+        self.model_strategies[name] = strategy
+
+    def add_deployment_strategy(self, name: str, strategy: DeploymentStrategy) -> None:
+        """Offer a strategy for `router_settings.routing_strategy`."""
+        if name in self._deployment:
+            raise PluginError(name, "the deployment strategy is offered twice.", mend="disable one of the plugins.")
+        self._deployment[name] = strategy
+
+    def deployment_strategy(self, config: Config) -> DeploymentStrategy:
+        """The configured one; a plugin may replace the default, too. Raises `ConfigError`."""
+        name = config.router.routing_strategy
+        found = self._deployment.get(name)
+        if found is not None:
+            return found
+        if name == DEFAULT:
+            return self._default
+        raise ConfigError(
+            f"router_settings.routing_strategy names {name!r}, which no loaded plugin offers",
+            mend="install the plugin that offers it (pip install routeiq-routing-classic), or use simple-shuffle",
+        )

@@ -1,0 +1,1 @@
+"""What the gateway says about itself: logs, and the fan-out of events to sinks."""

@@ -1,0 +1,69 @@
+"""Events on their way to the sinks: a bounded queue, batches, retries. Never awaited by a request.
+
+What an event means and where it goes is known to plugins.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+
+import structlog
+
+from routeiq.plugins.compiled import Call
+from routeiq_sdk import Event
+
+log = structlog.get_logger("routeiq.events")
+
+_MOST_QUEUED = 10_000
+_BATCH = 500
+_TRIES = 5
+_PAUSE_SECONDS = 0.2
+_DELIVERY_SECONDS = 30.0
+
+
+class FanOut:
+    """One queue for all sinks of a runtime. When it is full the oldest events go, and the loss is counted."""
+
+    def __init__(self, sinks: Sequence[Call]) -> None:
+        self._sinks = sinks
+        self._queue: deque[Event] = deque(maxlen=_MOST_QUEUED)
+        self._wake = asyncio.Event()
+        self.dropped = 0
+        self.failed_batches = 0
+
+    def put(self, event: Event) -> None:
+        """Queue an event. With no sink installed this does nothing."""
+        if not self._sinks:
+            return
+        if len(self._queue) == _MOST_QUEUED:
+            self.dropped += 1
+        self._queue.append(event)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Deliver until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Deliver what is queued now."""
+        while self._queue:
+            batch = [self._queue.popleft() for _ in range(min(_BATCH, len(self._queue)))]
+            await asyncio.gather(*(self._deliver(sink, batch) for sink in self._sinks))
+
+    async def _deliver(self, sink: Call, batch: Sequence[Event]) -> None:
+        for number in range(_TRIES):
+            try:
+                async with asyncio.timeout(_DELIVERY_SECONDS):
+                    await sink.function(batch)
+            except Exception as error:
+                sink.stats.errors += 1
+                log.warning("sink failed", plugin=sink.plugin, error=type(error).__name__, attempt=number + 1)
+                await asyncio.sleep(_PAUSE_SECONDS * 2**number)
+            else:
+                return
+        self.failed_batches += 1

@@ -1,0 +1,69 @@
+"""How the gateway logs: structlog as JSON or for a console, one line a request, secrets masked.
+
+Traces and metrics are plugins' business.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import orjson
+import structlog
+
+from routeiq_sdk import Secret
+from routeiq_sdk.secret import MASK
+
+_KEY_LIKE = re.compile(r"\b(?:sk|pk|rk|xai|gsk|AIza|ghp|hf)[-_][A-Za-z0-9_\-]{8,}|\b[Bb]earer\s+[A-Za-z0-9._~+/=-]{8,}")
+
+Event = MutableMapping[str, Any]
+
+
+def set_up(style: str, level: str) -> None:
+    """Configure logging for this process. `style` is `json`, `console` or `auto` (console on a terminal)."""
+    if style == "auto":
+        style = "console" if sys.stderr.isatty() else "json"
+    last: list[Any] = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())] if style == "console" else [_json]
+    factory: Any = (
+        structlog.PrintLoggerFactory(sys.stderr)
+        if style == "console"
+        else structlog.BytesLoggerFactory(sys.stderr.buffer)
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            _mask,
+            *last,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
+        logger_factory=factory,
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s")
+
+
+def mask(text: str) -> str:
+    """`text` with whatever looks like a key replaced."""
+    return _KEY_LIKE.sub(MASK, text)
+
+
+def _mask(logger: Any, method: str, event: Event) -> Event:
+    for name, value in event.items():
+        if isinstance(value, str):
+            if len(value) > 10 and _KEY_LIKE.search(value) is not None:
+                event[name] = mask(value)
+        elif isinstance(value, Secret):
+            event[name] = MASK
+        elif isinstance(value, BaseException):
+            event[name] = mask(f"{type(value).__name__}: {value}")
+    return event
+
+
+def _json(logger: Any, method: str, event: Event) -> bytes:
+    return orjson.dumps(event, default=str)

@@ -1,0 +1,93 @@
+"""The adapters of one runtime: native wires over HTTP, mock answers, and litellm where a deployment needs it.
+
+How a wire is spoken is each codec's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from routeiq.catalog.providers import NATIVE
+from routeiq.egress import Egress
+from routeiq.upstream.anthropic import AnthropicCodec
+from routeiq.upstream.base import Adapter, Codec
+from routeiq.upstream.exchange import HttpAdapter, Target
+from routeiq.upstream.mock import MockAdapter
+from routeiq.upstream.openai import OpenAICodec
+from routeiq_sdk import ConfigError, Deployment
+
+_CODECS: tuple[Codec, ...] = (OpenAICodec(), AnthropicCodec())
+_LITELLM_WIRES = frozenset({"openai-chat", "openai-completion", "openai-embedding", "anthropic-messages"})
+_MOCK_WIRES = frozenset({"openai-chat", "openai-completion", "anthropic-messages"})
+
+
+class Adapters:
+    """By wire. litellm is imported only when a deployment needs it."""
+
+    def __init__(self, deployments: Sequence[Deployment], egress: Egress) -> None:
+        self._codecs = {codec.wire: codec for codec in _CODECS}
+        self.by_wire: dict[str, Adapter] = {"mock": MockAdapter()}
+        for codec in _CODECS:
+            mine = {d.id: target_of(d) for d in deployments if d.wire == codec.wire}
+            if mine:
+                self.by_wire[codec.wire] = HttpAdapter(codec, egress, mine)
+        self._litellm = None
+        if any(d.wire == "litellm" for d in deployments):
+            from routeiq.upstream.litellm import LitellmAdapter
+
+            self._litellm = self.by_wire["litellm"] = LitellmAdapter(egress)
+
+    def accepts(self, deployment: Deployment, client_wire: str) -> bool:
+        """Whether a deployment can serve a client of this wire."""
+        codec = self._codecs.get(deployment.wire)
+        if codec is not None:
+            return codec.accepts(client_wire)
+        return client_wire in (_LITELLM_WIRES if deployment.wire == "litellm" else _MOCK_WIRES)
+
+    def loading(self) -> tuple[str, ...]:
+        """What is not ready to be called yet."""
+        return ("litellm",) if self._litellm is not None and not self._litellm.loaded else ()
+
+    async def load(self) -> None:
+        """Import what is needed. The port is open meanwhile, readiness is false."""
+        if self._litellm is not None:
+            await self._litellm.load()
+
+    async def close(self) -> None:
+        """Let go of everything."""
+        for adapter in self.by_wire.values():
+            await adapter.close()
+
+
+def api_base(deployment: Deployment) -> str:
+    """Where a deployment is called, as the `x-litellm-model-api-base` header shows it: without a query."""
+    return (deployment.api_base or "").partition("?")[0]
+
+
+def target_of(deployment: Deployment) -> Target:
+    """Address and key headers of a native deployment. Raises `ConfigError` when the address is missing."""
+    if deployment.api_base is None:
+        raise ConfigError(
+            f"model_list: {deployment.group!r} ({deployment.provider}/{deployment.model}) has no address",
+            mend=f"add litellm_params.api_base, the base URL of your {deployment.provider} server",
+        )
+    base = deployment.api_base
+    if deployment.wire == "anthropic":
+        base = base.removesuffix("/v1/messages").removesuffix("/v1")
+    return Target(base, _key_headers(deployment))
+
+
+def _key_headers(deployment: Deployment) -> Mapping[str, str]:
+    headers: dict[str, str] = {}
+    organization = deployment.info.get("organization")
+    if organization:
+        headers["openai-organization"] = str(organization)
+    if deployment.api_key is None:
+        return headers
+    key = deployment.api_key.reveal()
+    auth = NATIVE[deployment.provider].auth
+    if auth == "bearer" or key.startswith("sk-ant-oat"):
+        headers["authorization"] = f"Bearer {key}"
+    else:
+        headers[auth] = key
+    return headers

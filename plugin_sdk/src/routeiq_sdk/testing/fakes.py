@@ -1,0 +1,220 @@
+"""Ready-made contexts, requests, model groups and records, and a gateway handle in memory.
+
+For authors' tests; nothing of it runs in a gateway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from routeiq_sdk.context import Context
+from routeiq_sdk.errors import RequestError
+from routeiq_sdk.testing.services import FakeClock, FakeEgress, FakeSpool, FakeState
+from routeiq_sdk.values.http import Headers
+from routeiq_sdk.values.models import Deployment, ModelGroup, Price, Usage
+from routeiq_sdk.values.principal import Principal
+from routeiq_sdk.values.records import Event, Record
+
+
+class FakeRequest:
+    """A request with the given body. `text()` joins the text of its messages."""
+
+    def __init__(self, body: Mapping[str, Any], *, wire: str = "openai-chat") -> None:
+        self._body = dict(body)
+        self._wire = wire
+
+    @property
+    def wire(self) -> str:
+        """Name of the client's protocol."""
+        return self._wire
+
+    @property
+    def model(self) -> str:
+        """The model name the client asked for."""
+        return str(self._body.get("model", ""))
+
+    @property
+    def stream(self) -> bool:
+        """True when the client wants a stream."""
+        return bool(self._body.get("stream", False))
+
+    def json(self) -> Mapping[str, Any]:
+        """The whole body."""
+        return self._body
+
+    def text(self) -> str:
+        """All text of the messages, joined by newlines."""
+        return "\n".join(text for _, text in self._texts())
+
+    def last_user_text(self) -> str:
+        """The newest text of the user."""
+        return next((text for role, text in reversed(self._texts()) if role == "user"), "")
+
+    def param(self, name: str, default: Any = None) -> Any:
+        """One top-level field of the body."""
+        return self._body.get(name, default)
+
+    def _texts(self) -> list[tuple[str, str]]:
+        texts: list[tuple[str, str]] = []
+        for message in self._body.get("messages", ()):
+            content = message.get("content") or ""
+            parts = [{"text": content}] if isinstance(content, str) else content
+            texts += [(message.get("role", "user"), part["text"]) for part in parts if "text" in part]
+        return texts
+
+
+def make_request(
+    text: str = "Hello.",
+    *,
+    model: str = "auto",
+    stream: bool = False,
+    wire: str = "openai-chat",
+    **fields: Any,
+) -> FakeRequest:
+    """A chat request whose user says `text`. `fields` are laid over its body (`messages=[...]`, `tools=[...]`)."""
+    messages = [{"role": "user", "content": text}]
+    return FakeRequest({"model": model, "stream": stream, "messages": messages, **fields}, wire=wire)
+
+
+def make_context(
+    text: str = "Hello.",
+    *,
+    request: Any = None,
+    principal: Principal | None = None,
+    headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+    request_id: str = "req-test",
+    route: str = "/v1/chat/completions",
+    **fields: Any,
+) -> Context:
+    """A context as hooks after `authorize` see it. Without `request`, one is made of `text` and `fields`.
+
+    `headers` may be pairs, to repeat a name. Without `principal`, a plain key called `test`.
+    """
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    context = Context(
+        request_id=request_id,
+        surface="openai",
+        route=route,
+        method="POST",
+        path=route,
+        headers=Headers([(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in pairs]),
+        client="127.0.0.1",
+        config="test",
+    )
+    context._request = request if request is not None else make_request(text, **fields)
+    context._principal = principal or Principal("test")
+    return context
+
+
+def make_groups(*names: str) -> tuple[ModelGroup, ...]:
+    """One group a name, each with one deployment, priced dearer from left to right."""
+    return tuple(
+        ModelGroup(
+            name,
+            (
+                Deployment(
+                    id=f"{name}-1",
+                    group=name,
+                    provider="openai",
+                    model=name,
+                    wire="openai",
+                    price=Price(input=rank * 100, output=rank * 400, cached=rank * 50, cache_write=rank * 100),
+                ),
+            ),
+        )
+        for rank, name in enumerate(names or ("small", "medium", "large"), start=1)
+    )
+
+
+def make_record(request_id: str = "req-test", **fields: Any) -> Record:
+    """The record of a small successful request. `fields` replace its values."""
+    values: dict[str, Any] = {
+        "request_id": request_id,
+        "decision_id": None,
+        "at": 1_700_000_000_000_000_000,
+        "surface": "openai",
+        "route": "/v1/chat/completions",
+        "status": 200,
+        "stream": False,
+        "requested_model": "auto",
+        "model": "small",
+        "deployment_id": "small-1",
+        "provider": "openai",
+        "principal": "test",
+        "team": None,
+        "user": None,
+        "end_user": None,
+        "tags": (),
+        "decision": None,
+        "attempts": (),
+        "usage": Usage(12, 34),
+        "cost": 14_800,
+        "price_version": "test",
+        "latency_ms": 210.0,
+        "first_byte_ms": 95.0,
+        "overhead_ms": 0.4,
+        "config": "test",
+    }
+    return Record(**{**values, **fields})
+
+
+class FakeGateway:
+    """What a plugin gets at `setup`, in memory. `events` shows what was emitted; `answers` scripts nested calls."""
+
+    def __init__(self, plugin: str = "under-test", *, groups: Iterable[ModelGroup] = ()) -> None:
+        self.plugin = plugin
+        self.clock = FakeClock()
+        self.egress = FakeEgress()
+        self.state = FakeState(self.clock)
+        self.groups: Mapping[str, ModelGroup] = {group.name: group for group in groups or make_groups()}
+        self.events: list[Event] = []
+        self.calls: list[Mapping[str, Any]] = []
+        self.answers: list[Mapping[str, Any]] = []
+        self.spools: dict[str, FakeSpool] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._directory: tempfile.TemporaryDirectory[str] | None = None
+
+    @property
+    def data_dir(self) -> Path:
+        """A temporary directory; removed by `aclose`."""
+        if self._directory is None:
+            self._directory = tempfile.TemporaryDirectory(prefix="routeiq-")
+        return Path(self._directory.name)
+
+    async def spool(self, name: str) -> FakeSpool:
+        """Open (or create) a queue; `spools` shows them."""
+        return self.spools.setdefault(name, FakeSpool())
+
+    async def call(self, parent: Context | None, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Note the call and give the next of `answers`; without one, fail as a gateway without a healthy model does."""
+        self.calls.append(body)
+        if not self.answers:
+            raise RequestError(503, "no healthy deployment", type="api_error")
+        return self.answers.pop(0)
+
+    def emit(self, event: Event) -> None:
+        """Note the event."""
+        self.events.append(event)
+
+    def spawn(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Run `work` until it ends or `aclose`."""
+
+        async def run() -> None:
+            await work()
+
+        self._tasks[name] = asyncio.create_task(run(), name=name)
+
+    async def aclose(self) -> None:
+        """Cancel what was spawned, raise what it raised, remove the directory."""
+        for task in self._tasks.values():
+            task.cancel()
+        ended = await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        if self._directory is not None:
+            self._directory.cleanup()
+        for outcome in ended:
+            if isinstance(outcome, Exception):
+                raise outcome
