@@ -22,6 +22,7 @@ from routeiq.request.delivery import Send
 from routeiq.request.ids import new_request_id
 from routeiq.routes.exchange import Exchange
 from routeiq.routes.table import Route
+from routeiq.rules import cooldown_rules
 from routeiq.runtime import Runtime, build
 from routeiq.server.drain import Drain
 from routeiq.server.settings import WorkerSpec
@@ -47,6 +48,7 @@ class App:
         self._worker = worker
         self._shared: Shared | None = None
         self._reloading = asyncio.Lock()
+        self._closing: asyncio.Task[None] | None = None
         self.drain = Drain()
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -57,6 +59,11 @@ class App:
             await self._lifespan(receive, send)
         else:
             await send({"type": "websocket.close", "code": 1003})
+
+    @property
+    def shared(self) -> Shared | None:
+        """What outlives a reload; `None` unless started."""
+        return self._shared
 
     async def start(self) -> None:
         """Open everything. Raises `ConfigError` or `PluginError`."""
@@ -82,6 +89,8 @@ class App:
         shared, self._shared = self._shared, None
         if shared is None or shared.current is None:
             return
+        if self._closing is not None:
+            await asyncio.wait((self._closing,))
         await shared.current.close(None)
         await shared.background.close()
         await shared.egress.close()
@@ -92,28 +101,37 @@ class App:
         if shared is None or shared.current is None:
             raise ConfigError("the gateway is not running")
         async with self._reloading:
+            if self._closing is not None:
+                await asyncio.wait((self._closing,))  # one old runtime at a time
             old = shared.current
-            rules = shared.cooldowns.rules
             try:
                 config = await asyncio.to_thread(read_config, self._path)
                 runtime = await build(config, shared, previous=old, lock=self._lock)
             except (ConfigError, PluginError) as error:
-                shared.cooldowns.rules = rules
                 log.error("reload refused, the old configuration stays", reason=str(error))
                 raise
             self._config = config
             shared.in_flight.most = config.routeiq.limits.in_flight
             self._serve_from(runtime, shared)
-            shared.background.spawn("close the old runtime", lambda: old.close(runtime))
+            self._closing = asyncio.get_running_loop().create_task(
+                self._close(old, runtime), name="close the old runtime"
+            )
             log.info("reloaded", config=config.revision[:16])
             return config.revision
 
+    async def _close(self, old: Runtime, successor: Runtime) -> None:
+        try:
+            await old.close(successor)
+        except Exception as error:
+            log.error("the old runtime was not closed cleanly", error=type(error).__name__, detail=str(error))
+
     def _serve_from(self, runtime: Runtime, shared: Shared) -> None:
         shared.egress.use_policy(runtime.policy)
+        shared.cooldowns.rules = cooldown_rules(runtime.config)
         shared.cooldowns.keep([d.id for d in runtime.catalog.deployments])
         shared.current = runtime
         shared.background.spawn("load adapters", runtime.adapters.load)
-        shared.background.spawn("deliver events", runtime.fan_out.run)
+        runtime.fan_out.start()
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -138,8 +156,6 @@ class App:
             runtime.users -= 1
             if not runtime.users:
                 runtime.idle.set()
-            else:
-                runtime.idle.clear()
 
     async def _edge(self, runtime: Runtime, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         path, method = scope["path"], scope["method"]

@@ -5,6 +5,7 @@ The services themselves live in their rooms.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -33,6 +34,7 @@ class PluginHandle:
         self._first = first
         self._background = Background()
         self._spools: dict[str, Spool] = {}
+        self._opening = asyncio.Lock()
         self._egress = PluginEgress(first.shared.egress)
 
     @property
@@ -69,11 +71,12 @@ class PluginHandle:
 
     async def spool(self, name: str) -> SpoolService:
         """A durable queue in the plugin's directory; one a worker, since a spool has one writer."""
-        known = self._spools.get(name)
-        if known is None:
-            folder = self.data_dir / "spool" / f"{name}-{self._first.shared.worker}"
-            known = self._spools[name] = await Spool.open(folder)
-        return known
+        async with self._opening:
+            known = self._spools.get(name)
+            if known is None:
+                folder = self.data_dir / "spool" / f"{name}-{self._first.shared.worker}"
+                known = self._spools[name] = await Spool.open(folder)
+            return known
 
     async def call(self, parent: Context | None, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """A nested chat completion."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from routeiq import health
-from routeiq.catalog.deployments import deployment_of, provider_of
+from routeiq.catalog.deployments import deployment_of, priced, provider_of
 from routeiq.catalog.groups import Catalog
 from routeiq.catalog.prices import PriceBook, find_price_map
 from routeiq.config.errors import ConfigErrors
@@ -33,7 +33,7 @@ from routeiq.request.settlement import Settlement
 from routeiq.routes import admin, llm, models, openapi
 from routeiq.routes import health as probes
 from routeiq.routes.table import PluginRoutes, RouteTable
-from routeiq.rules import cooldown_rules, routing_rules
+from routeiq.rules import routing_rules
 from routeiq.shared import Shared
 from routeiq.strategies import StrategyRegistry
 from routeiq.telemetry.fan_out import FanOut
@@ -82,14 +82,15 @@ class Runtime:
 
     async def close(self, keep: Runtime | None) -> None:
         """Wait for its requests, then tear down the plugins that its successor does not keep."""
-        if self.users:
-            try:
-                async with asyncio.timeout(self.config.routeiq.server.grace_seconds):
+        try:
+            async with asyncio.timeout(self.config.routeiq.server.grace_seconds):
+                while self.users:
+                    self.idle.clear()
                     await self.idle.wait()
-            except TimeoutError:
-                pass
+        except TimeoutError:
+            pass  # the server cuts what is left
         await self.shared.background.finish(_CLOSE_SECONDS)
-        await self.fan_out.flush()
+        await self.fan_out.stop(_CLOSE_SECONDS)
         await self.plugins.close(keep=keep.plugins.members if keep is not None else ())
         await self.adapters.close()
 
@@ -132,7 +133,8 @@ def _catalog(config: Config) -> Catalog:
         wanted.append((provider, row.model_info.base_model or model))
     prices = PriceBook.load(find_price_map(), config.routeiq.prices, wanted=wanted)
     aliases = {name: (alias.model, alias.hidden) for name, alias in config.router.model_group_alias.items()}
-    return Catalog([deployment_of(row, prices, config.environment) for row in rows], aliases)
+    deployments = [deployment_of(row, prices, config.environment) for row in rows]
+    return Catalog(deployments, aliases, lambda deployment: priced(deployment, prices))
 
 
 def _assemble(config: Config, shared: Shared, plugins: PluginSet, catalog: Catalog) -> Runtime:
@@ -143,7 +145,6 @@ def _assemble(config: Config, shared: Shared, plugins: PluginSet, catalog: Catal
     registry = StrategyRegistry(SimpleShuffle())
     plugins.collect_strategies(registry)
     policy = _policy(config, catalog)
-    shared.cooldowns.rules = cooldown_rules(config)
     adapters = Adapters(catalog.deployments, shared.egress)
     choice = Choice(
         pipeline,

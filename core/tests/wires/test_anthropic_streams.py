@@ -215,8 +215,12 @@ def test_calls_without_index_or_id_are_told_apart() -> None:
     deltas = [call(None, '{"a":', id="a", name="f"), call(None, "1}"), call(None, "{}", id="b", name="f")]
     _, events = to_anthropic([*(chunk({"tool_calls": [one]}) for one in deltas), chunk({}, "tool_calls")])
     assert [(block["id"], block["json"]) for block in blocks_of(events)] == [("a", '{"a":1}'), ("b", "{}")]
-    _, events = to_anthropic([chunk({"tool_calls": [call(0, "{}", name="f")]}), chunk({}, "tool_calls")])
-    assert blocks_of(events)[0]["id"] == "toolu_c_0"
+
+
+def test_a_call_has_an_id_in_the_letters_anthropic_allows() -> None:
+    for given, told in ((None, "toolu_c_0"), ("functions.f:0", "functions_f_0")):
+        _, events = to_anthropic([chunk({"tool_calls": [call(0, "{}", id=given, name="f")]}), chunk({}, "stop")])
+        assert blocks_of(events)[0]["id"] == told
 
 
 def test_words_after_calls_close_them_and_late_arguments_are_an_error() -> None:

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -123,6 +124,17 @@ def deployment_of(row: ModelRow, prices: PriceBook, environment: Mapping[str, st
             "organization": params.organization,
         },
     )
+
+
+def priced(deployment: Deployment, prices: PriceBook) -> Deployment:
+    """A row that a wildcard made, with the price and limits of the model it now names; a price of the row itself
+    stays."""
+    if deployment.price is not None:
+        return deployment
+    facts = prices.facts(deployment.provider, deployment.model)
+    limit = deployment.max_input_tokens or (facts.max_input_tokens if facts is not None else None)
+    price = prices.price(deployment.provider, deployment.model)
+    return replace(deployment, price=price, max_input_tokens=limit)
 
 
 def _for_gateway(name: str) -> bool:

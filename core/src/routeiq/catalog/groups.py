@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from routeiq_sdk import Deployment, ModelGroup
@@ -26,7 +26,13 @@ class Listed:
 class Catalog:
     """The models of one runtime."""
 
-    def __init__(self, deployments: Iterable[Deployment], aliases: Mapping[str, tuple[str, bool]]) -> None:
+    def __init__(
+        self,
+        deployments: Iterable[Deployment],
+        aliases: Mapping[str, tuple[str, bool]],
+        priced: Callable[[Deployment], Deployment],
+    ) -> None:
+        """`aliases` maps a name to its target and whether it is hidden; `priced` prices a row that a wildcard made."""
         rows = _with_unique_ids(tuple(deployments))
         names = dict.fromkeys(d.group for d in rows)
         groups = {name: ModelGroup(name, tuple(d for d in rows if d.group == name)) for name in names}
@@ -37,6 +43,7 @@ class Catalog:
             key=lambda item: -len(item[1].name),  # the most specific pattern wins
         )
         self._aliases = dict(aliases)
+        self._priced = priced
         self._expanded: OrderedDict[str, ModelGroup] = OrderedDict()
 
     def resolve(self, name: str) -> ModelGroup | None:
@@ -63,7 +70,7 @@ class Catalog:
         for pattern, group in self._wildcards:
             match = pattern.fullmatch(name)
             if match is not None:
-                made = ModelGroup(name, tuple(_expanded(d, name, match) for d in group.deployments))
+                made = ModelGroup(name, tuple(self._priced(_expanded(d, name, match)) for d in group.deployments))
                 self._expanded[name] = made
                 if len(self._expanded) > _MOST_EXPANDED:
                     self._expanded.popitem(last=False)

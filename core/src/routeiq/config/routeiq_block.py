@@ -158,7 +158,7 @@ class PluginPolicy(Strict):
     """Which installed plugins may run at all."""
 
     allow: tuple[AllowedPlugin, ...] | None = Field(
-        None, description="The only plugins that may run beside our own; every named one when absent."
+        None, description="The only plugins that may run, our own included; every named one when absent."
     )
 
 

@@ -121,7 +121,7 @@ def _provider(headers: Mapping[str, str]) -> RawHeaders:
         out.append(pair)
         if lower.startswith(_KEPT_PROVIDER):
             out.append((_safe(lower), pair[1]))
-        elif lower == "x-request-id" or lower == "request-id":
+        elif lower == "request-id" or (lower == "x-request-id" and "request-id" not in headers):
             out.append((b"request-id", pair[1]))
     return out
 

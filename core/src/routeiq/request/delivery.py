@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
-import msgspec
 import orjson
 
 from routeiq.errors import UpstreamError
@@ -24,6 +23,7 @@ from routeiq.request.stream_guard import Stopped, StreamGuard
 from routeiq.surfaces.base import Surface
 from routeiq.upstream.base import Whole
 from routeiq.wires.body import Body, as_raw, read_fields, value_of, write_fields
+from routeiq.wires.reading import Untranslatable
 from routeiq.wires.text import estimate_tokens
 from routeiq_sdk import Context, Reject, Replace, RequestError, StreamFilter, Usage
 
@@ -92,7 +92,7 @@ class Delivery:
                 usage = Usage(estimate_tokens(body.text()), estimate_tokens(out), estimated=True)
             self._account(served, usage)
             out = await self._guarded(out)
-        except (msgspec.DecodeError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (Untranslatable, ValueError, KeyError, TypeError, AttributeError) as error:
             broken = UpstreamError(
                 "garbage", 200, "BadGatewayError", "the provider's answer has not the shape it should have"
             )

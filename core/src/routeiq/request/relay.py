@@ -17,6 +17,7 @@ from routeiq.surfaces.base import Surface
 from routeiq.upstream.base import Stream
 from routeiq.upstream.classify import stream_failure
 from routeiq.wires import sse
+from routeiq.wires.reading import Untranslatable
 from routeiq_sdk import Deployment, Usage
 
 Send = Callable[[bytes], Awaitable[None]]
@@ -54,7 +55,8 @@ class Relay:
         self._translation = None if stream.wire == surface.wire else StreamTranslation(stream.wire, surface, model)
         self._restamp = frames.restamp(model)
         self._guard = guard
-        self._openai = stream.wire.startswith("openai")
+        self._client_rules = frames.RULES[surface.wire]
+        self._openai = surface.wire.startswith("openai")
         self.passed = Passed()
 
     async def run(self, send: Send) -> None:
@@ -67,7 +69,7 @@ class Relay:
             if error is not None:
                 raise stream_failure(error)
             if frames.USAGE.search(block) is not None:
-                block = self._with_usage(block)
+                self._read_usage(block)
             if not passed.ended:
                 passed.ended = self._rules.ends(block)
                 nearly = nearly or self._rules.nearly_ended(block)
@@ -85,10 +87,9 @@ class Relay:
             await send(closing)
 
     def _turn(self, block: bytes) -> bytes:
-        if self._translation is not None:
-            block = self._translation.feed(block)
-        else:
-            block = self._restamp(block)
+        block = self._restamp(block) if self._translation is None else self._translated(block)
+        if self._openai and (match := frames.USAGE.search(block)) is not None:
+            block = self._tell_usage(block, match.start())
         if self._guard is not None and block:
             block = self._guard.feed(block)
         return block
@@ -101,24 +102,41 @@ class Relay:
             out += _DONE
         return out
 
-    def _with_usage(self, block: bytes) -> bytes:
-        out: list[bytes] = []
-        for raw in sse.SseSplitter().feed(block):
-            frame = frames.parse(raw)
-            if frame.document is None or frames.USAGE.search(raw) is None:
-                out.append(raw)
-                continue
-            self.passed.usage = self._rules.usage(frame.document, self.passed.usage)
-            if self._openai and self._translation is None:
-                if self._rules.only_usage(frame.document) and not self._wants_usage:
-                    continue  # we asked the provider for it, the client did not
-                raw = self._told(frame, raw)
-            out.append(raw)
-        return b"".join(out)
+    def _translated(self, block: bytes) -> bytes:
+        assert self._translation is not None
+        try:
+            return self._translation.feed(block)
+        except Untranslatable as error:
+            raise UpstreamError("garbage", 200, "BadGatewayError", f"the provider's stream: {error}") from error
 
-    def _told(self, frame: frames.Frame, raw: bytes) -> bytes:
-        price, usage, document = self._deployment.price, self.passed.usage, frame.document
-        if not (self._tell_cost and price is not None and usage is not None and document is not None):
-            return raw
-        cost = float(usd(price.cost(usage)))
-        return frames.write(frame, {**document, "usage": {**document["usage"], "cost": cost}})
+    def _read_usage(self, block: bytes) -> None:
+        for match in frames.USAGE.finditer(block):
+            begin, end = sse.frame_around(block, match.start())
+            document = frames.parse(block[begin:end]).document
+            if document is not None:
+                self.passed.usage = self._rules.usage(document, self.passed.usage)
+
+    def _tell_usage(self, block: bytes, position: int) -> bytes:
+        """Add the cost to the client's usage event, or leave the event out: we asked for it, the client may not
+        have."""
+        begin, end = sse.frame_around(block, position)
+        frame = frames.parse(block[begin:end])
+        rest = block[end:]
+        again = frames.USAGE.search(rest)
+        if again is not None:
+            rest = self._tell_usage(rest, again.start())
+        return block[:begin] + self._usage_event(frame) + rest
+
+    def _usage_event(self, frame: frames.Frame) -> bytes:
+        document = frame.document
+        if document is None or not isinstance(document.get("usage"), dict):
+            return frame.raw
+        if self._wants_usage:
+            return self._told(frame, document)
+        return b"" if self._client_rules.only_usage(document) else frame.raw
+
+    def _told(self, frame: frames.Frame, document: frames.Document) -> bytes:
+        price, usage = self._deployment.price, self.passed.usage
+        if not self._tell_cost or price is None or usage is None:
+            return frame.raw
+        return frames.write(frame, {**document, "usage": {**document["usage"], "cost": float(usd(price.cost(usage)))}})

@@ -27,7 +27,11 @@ async def _alive(exchange: Exchange) -> None:
 
 async def _ready(exchange: Exchange) -> None:
     report = await exchange.runtime.readiness()
-    body: dict[str, Any] = {"status": report.status, "litellm_version": exchange.runtime.emulated_version, "version": __version__}
+    body: dict[str, Any] = {
+        "status": report.status,
+        "litellm_version": exchange.runtime.emulated_version,
+        "version": __version__,
+    }
     if report.reasons:
         body["reasons"] = list(report.reasons)
     await exchange.json(body, 200 if report.ready else 503)

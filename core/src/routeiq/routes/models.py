@@ -11,7 +11,7 @@ from typing import Any
 from routeiq.routes.exchange import Exchange
 from routeiq.routes.llm import CHAT
 from routeiq.routes.table import Route
-from routeiq_sdk import ModelGroup
+from routeiq_sdk import ModelGroup, RequestError
 
 _CREATED = 1677610602  # LiteLLM's constant; clients compare it
 
@@ -42,7 +42,7 @@ async def _one(exchange: Exchange) -> None:
         if entry["id"] == wanted:
             await exchange.json(entry)
             return
-    raise exchange.runtime.services.errors.unknown_model(exchange.ctx.route, wanted)
+    raise RequestError(404, f"The model {wanted!r} does not exist or may not be used with this key.", param="model")
 
 
 def _entries(exchange: Exchange) -> list[dict[str, Any]]:

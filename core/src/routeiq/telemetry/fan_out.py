@@ -30,6 +30,7 @@ class FanOut:
         self._sinks = sinks
         self._queue: deque[Event] = deque(maxlen=_MOST_QUEUED)
         self._wake = asyncio.Event()
+        self._delivering: asyncio.Task[None] | None = None
         self.dropped = 0
         self.failed_batches = 0
 
@@ -42,8 +43,26 @@ class FanOut:
         self._queue.append(event)
         self._wake.set()
 
-    async def run(self) -> None:
-        """Deliver until cancelled."""
+    def start(self) -> None:
+        """Begin to deliver, if there is a sink."""
+        if self._sinks and self._delivering is None:
+            self._delivering = asyncio.get_running_loop().create_task(self._deliver_all(), name="deliver events")
+
+    async def stop(self, seconds: float) -> None:
+        """Deliver what is queued, at most this long, and end."""
+        task, self._delivering = self._delivering, None
+        if task is None:
+            return
+        task.cancel()
+        await asyncio.wait((task,))
+        try:
+            async with asyncio.timeout(seconds):
+                await self.flush()
+        except TimeoutError:
+            self.dropped += len(self._queue)
+            log.error("events were not delivered in time", lost=len(self._queue))
+
+    async def _deliver_all(self) -> None:
         while True:
             await self._wake.wait()
             self._wake.clear()

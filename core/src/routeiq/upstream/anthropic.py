@@ -35,7 +35,9 @@ class AnthropicCodec:
         else:
             sent = {name: value for name, value in body.json().items() if name not in CLIENT_ONLY}
             chat = completions.to_chat(sent) if body.wire == "openai-completion" else sent
-            fields = {name: as_raw(value) for name, value in anthropic_requests.from_chat(chat).items()}
+            adaptive = bool(deployment.info.get("adaptive_thinking"))
+            message = anthropic_requests.from_chat(chat, adaptive_thinking=adaptive)
+            fields = {name: as_raw(value) for name, value in message.items()}
         overlay(fields, deployment, attempt)
         headers = dict(attempt.headers)
         headers["content-type"] = "application/json"

@@ -19,7 +19,7 @@ from routeiq.errors import UpstreamError
 from routeiq.upstream.base import Codec, Limits, Reply, Whole
 from routeiq.upstream.classify import http_failure, stream_failure
 from routeiq.wires.body import Body
-from routeiq.wires.sse import SseSplitter, parse_frame
+from routeiq.wires.sse import SseSplitter, frames, parse_frame
 from routeiq_sdk import Attempt, Deployment
 
 _ERROR_BODY = 1 << 20
@@ -175,35 +175,33 @@ class HttpStream:
             _json(body)
             raise UpstreamError("garbage", 200, "BadGatewayError", "the provider did not answer with a stream")
         async for chunk in self._response.content.iter_any():
-            block = b"".join(self._feed(chunk))
-            if not block:
-                continue
+            block = self._feed(chunk)
             self._first += block
-            events = [parse_frame(frame) for frame in SseSplitter().feed(self._first)]
-            data = next((data for _, data in events if data), None)
-            if data is None:
-                continue  # only comments or keep-alives so far
-            if data == b"[DONE]":
-                return
-            self._check(self._first, data)
-            return
+            for raw in frames(block):
+                _, data = parse_frame(raw)
+                if data:
+                    self._check(raw, data)
+                    return
+            # only comments or keep-alives so far
         raise UpstreamError("cut", 0, "APIConnectionError", "the provider closed the stream before its first event")
 
-    def _check(self, block: bytes, data: bytes) -> None:
+    def _check(self, raw: bytes, data: bytes) -> None:
+        if data == b"[DONE]":
+            return
         try:
             document = orjson.loads(data)
         except orjson.JSONDecodeError:
             raise UpstreamError("garbage", 200, "BadGatewayError", "the provider's stream is not JSON") from None
         if not isinstance(document, dict):
             raise UpstreamError("garbage", 200, "BadGatewayError", "the provider's stream is not JSON objects")
-        if _ERROR_EVENT.search(block):
+        if _ERROR_EVENT.search(raw):
             error = document.get("error")
             if isinstance(error, dict):
                 raise stream_failure(error)
 
-    def _feed(self, chunk: bytes) -> list[bytes]:
+    def _feed(self, chunk: bytes) -> bytes:
         try:
-            return self._splitter.feed(chunk)
+            return self._splitter.block(chunk)
         except ValueError:
             raise UpstreamError(
                 "garbage", 200, "BadGatewayError", "an event of the provider's stream is too large"
@@ -222,9 +220,9 @@ class HttpStream:
                     chunk = await content.readany()
                 if not chunk:
                     break
-                frames = self._feed(chunk)
-                if frames:
-                    yield frames[0] if len(frames) == 1 else b"".join(frames)
+                block = self._feed(chunk)
+                if block:
+                    yield block
         except TimeoutError:
             raise UpstreamError("timeout", 0, "Timeout", f"the provider was silent for {idle:g} s") from None
         except (aiohttp.ClientError, OSError) as error:

@@ -25,6 +25,7 @@ CLIENT_ONLY = frozenset(
         "num_retries",
         "routeiq",
         "router_settings_override",
+        "stream_timeout",
         "tags",
         "timeout",
     }

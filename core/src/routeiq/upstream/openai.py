@@ -9,6 +9,7 @@ from routeiq.upstream.base import HttpCall
 from routeiq.upstream.fields import CLIENT_ONLY, overlay
 from routeiq.wires import anthropic_requests
 from routeiq.wires.body import Body, Raw, as_raw, write_fields
+from routeiq.wires.extensions import without_extensions
 from routeiq_sdk import Attempt, Deployment
 
 _PATHS = {
@@ -17,6 +18,7 @@ _PATHS = {
     "openai-embedding": "/embeddings",
     "anthropic-messages": "/chat/completions",
 }
+_RENAMED_LIMIT = frozenset({"openai", "azure"})  # their reasoning models refuse the old name, all take the new one
 _WANT_USAGE = {"include_usage": True}
 
 
@@ -36,7 +38,9 @@ class OpenAICodec:
     def call(self, deployment: Deployment, attempt: Attempt, body: Body) -> HttpCall:
         """The request with the deployment's model, its default fields, and usage asked for in streams."""
         if body.wire == "anthropic-messages":
-            chat = anthropic_requests.to_chat(dict(body.json()))
+            chat = without_extensions(anthropic_requests.to_chat(dict(body.json())))
+            if deployment.provider in _RENAMED_LIMIT and "max_tokens" in chat:
+                chat["max_completion_tokens"] = chat.pop("max_tokens")
             fields = {name: as_raw(value) for name, value in chat.items()}
         else:
             fields = {name: value for name, value in body.fields.items() if name not in CLIENT_ONLY}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from routeiq.wires import anthropic_answers, anthropic_thinking, usage
+from routeiq.wires import anthropic_answers, anthropic_thinking, anthropic_tools, usage
 from routeiq.wires.reading import Untranslatable, as_list, as_object, as_text, json_text
 from routeiq.wires.streamed_calls import CallStep, StreamedCalls
 from routeiq_sdk.values.models import Usage
@@ -263,7 +263,8 @@ class ChatToAnthropic:
 
     def _call_step(self, step: CallStep, events: list[tuple[str, Json]]) -> None:
         if step.kind == "open":
-            self._start({"type": "tool_use", "id": step.id, "name": step.name, "input": {}}, events)
+            identity = anthropic_tools.call_id(step.id, "choices.0.delta.tool_calls.id")
+            self._start({"type": "tool_use", "id": identity, "name": step.name, "input": {}}, events)
         elif step.kind == "arguments":
             events.append(self._block_delta({"type": "input_json_delta", "partial_json": step.text}))
         else:

@@ -6,10 +6,12 @@ What the data means is for the wires; where the bytes come from and go to is for
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 # Each ends at a byte that needs no look at the next one, so where a chunk is cut can never change a frame.
 # `\r\n\r\n` ends in `\n\r\n`, and `\r\n\n` in `\n\n`.
 _BOUNDARY = re.compile(rb"\n\n|\n\r\n|\r\r")
+_MARKS = (b"\n\n", b"\n\r\n", b"\r\r")
 _LONGEST_BOUNDARY = 3
 _LINE_BREAK = re.compile(rb"\r\n|\n|\r")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -56,9 +58,31 @@ class SseSplitter:
         self._pending += chunk[begin:]
         return frames
 
+    def block(self, chunk: bytes) -> bytes:
+        """As `feed`, but all completed frames in one piece: for whoever only passes them on."""
+        if not self._pending and chunk.endswith(b"\n\n"):
+            return chunk
+        return b"".join(self.feed(chunk))
+
     def _check(self, size: int) -> None:
         if size > self._limit:
             raise ValueError(f"an event of more than {self._limit} bytes")
+
+
+def frames(block: bytes) -> Iterator[bytes]:
+    """The frames of a block that `SseSplitter` completed, one after the other."""
+    begin = 0
+    for match in _BOUNDARY.finditer(block):
+        yield block[begin : match.end()]
+        begin = match.end()
+
+
+def frame_around(block: bytes, position: int) -> tuple[int, int]:
+    """Begin and end of the frame that holds `position`, in a block that `SseSplitter` completed."""
+    found = ((block.rfind(mark, 0, position), len(mark)) for mark in _MARKS)
+    begin = max((at + length for at, length in found if at >= 0), default=0)
+    match = _BOUNDARY.search(block, position)
+    return begin, match.end() if match is not None else len(block)
 
 
 def parse_frame(frame: bytes) -> tuple[str | None, bytes]:

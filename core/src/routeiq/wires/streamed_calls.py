@@ -118,8 +118,7 @@ class StreamedCalls:
             if not call.opened:
                 call.opened = True
                 self._steps.append(CallStep("open", id=call.id, name=call.name))
-            grown = bool(call.unsent)
-            if grown:
+            if call.unsent:
                 self._steps.append(CallStep("arguments", text="".join(call.unsent)))
                 call.unsent.clear()
             others_wait = len(self._line) > 1

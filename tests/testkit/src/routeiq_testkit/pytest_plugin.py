@@ -4,12 +4,21 @@ The servers behind them live in their own modules and need no pytest.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
 
+import pytest
 import pytest_asyncio
 
+from .gateway import TestGateway
+from .installed import PluginFolder
 from .scripted import ScriptedUpstream
 from .simulated import SimulatedModels
+
+StartGateway = Callable[[Mapping[str, Any]], Awaitable[TestGateway]]
 
 
 @pytest_asyncio.fixture
@@ -24,3 +33,24 @@ async def simulated_models() -> AsyncIterator[SimulatedModels]:
     """The simulated models without their latency."""
     async with SimulatedModels(time_scale=0) as models:
         yield models
+
+
+@pytest_asyncio.fixture
+async def gateway(tmp_path: Path) -> AsyncIterator[StartGateway]:
+    """A function that starts a gateway from a configuration; all are stopped when the test ends."""
+    async with AsyncExitStack() as stack:
+
+        async def start(config: Mapping[str, Any]) -> TestGateway:
+            folder = tmp_path / f"gateway-{next(numbers)}"
+            folder.mkdir()
+            return await stack.enter_async_context(TestGateway(folder, config))
+
+        numbers = itertools.count()
+        yield start
+
+
+@pytest.fixture
+def plugin_folder(tmp_path: Path) -> Iterator[PluginFolder]:
+    """A folder in which a test installs plugins of its own."""
+    with PluginFolder(tmp_path / "site") as folder:
+        yield folder
