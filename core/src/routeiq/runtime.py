@@ -144,6 +144,7 @@ def _assemble(config: Config, shared: Shared, plugins: PluginSet, catalog: Catal
     rules = routing_rules(config)
     registry = StrategyRegistry(SimpleShuffle())
     plugins.collect_strategies(registry)
+    registry.check_virtual_models(config)
     policy = _policy(config, catalog)
     adapters = Adapters(catalog.deployments, shared.egress)
     choice = Choice(

@@ -5,6 +5,7 @@ When a strategy is asked is written in `routeiq.request`.
 
 from __future__ import annotations
 
+from routeiq.config.errors import problem_at
 from routeiq.config.model import Config
 from routeiq_sdk import ConfigError, PluginError
 from routeiq_sdk.gateway import DeploymentStrategy, ModelStrategy
@@ -31,6 +32,17 @@ class StrategyRegistry:
         if name in self._deployment:
             raise PluginError(name, "the deployment strategy is offered twice.", mend="disable one of the plugins.")
         self._deployment[name] = strategy
+
+    def check_virtual_models(self, config: Config) -> None:
+        """Each strategy that a virtual model names must be offered. Raises `ConfigError`."""
+        for name, virtual in config.routeiq.virtual_models.items():
+            if virtual.strategy is not None and virtual.strategy not in self.model_strategies:
+                known = ", ".join(sorted(self.model_strategies)) or "none"
+                raise problem_at(
+                    config.positions.at(("routeiq", "virtual_models", name, "strategy")),
+                    f"routeiq.virtual_models.{name}.strategy names {virtual.strategy!r}, which no loaded plugin offers",
+                    f"install and name the plugin that offers it; offered now: {known}",
+                )
 
     def deployment_strategy(self, config: Config) -> DeploymentStrategy:
         """The configured one; a plugin may replace the default, too. Raises `ConfigError`."""

@@ -9,7 +9,6 @@ from typing import Any
 
 import orjson
 import pytest
-from routeiq_testkit import ScriptedUpstream
 
 from routeiq.egress import Egress, EgressPolicy
 from routeiq.upstream import litellm_library
@@ -18,6 +17,7 @@ from routeiq.upstream.litellm import LitellmAdapter
 from routeiq.wires.body import Body, read_fields
 from routeiq.wires.sse import SseSplitter, parse_frame
 from routeiq_sdk import Attempt, Deployment, Secret
+from routeiq_testkit import ScriptedUpstream
 
 KEY = "sk-operators-own-key"
 LIMITS = Limits(connect=5, answer=10, idle=5, max_bytes=1 << 22)
@@ -99,7 +99,7 @@ async def lane(library: litellm_library.Library) -> AsyncIterator[Lane]:
         await egress.close()
         await upstream.until_idle()
         assert stranger.connections_seen == 0
-        left = asyncio.all_tasks() - before
+        left = asyncio.all_tasks() - before - {asyncio.current_task()}
         if left:
-            _, pending = await asyncio.wait(left, timeout=5)
-            assert not pending
+            _, pending = await asyncio.wait(left, timeout=2)
+            assert not pending, pending

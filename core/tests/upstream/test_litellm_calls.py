@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from routeiq_testkit import Reply, ToolCall, Usage
 
 from routeiq.upstream.base import Whole
+from routeiq_testkit import Reply, ToolCall, Usage
 
 HELLO = {"model": "fast", "messages": [{"role": "user", "content": "hi"}]}
 WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {}}}}
@@ -146,7 +146,7 @@ async def test_a_third_family_of_handlers_is_served(lane: Any) -> None:
 
 async def test_the_provider_gets_the_key_the_headers_and_the_deployments_own_fields(lane: Any) -> None:
     await lane.answer(
-        {**HELLO, "temperature": 0.5, "user": "u", "metadata": {"a": 1}, "tags": ["t"], "num_retries": 9, "cache": {}},
+        {**HELLO, "temperature": 0.5, "metadata": {"a": 1}, "tags": ["t"], "num_retries": 9, "cache": {}},
         headers={"x-own": "1"},
         extra={"seed": 7},
         params={"temperature": 0.9, "top_p": 0.1, "extra_body": {"vendor": True}, "rpd": 5, "max_budget": 3},
@@ -156,7 +156,7 @@ async def test_the_provider_gets_the_key_the_headers_and_the_deployments_own_fie
     assert request.headers["x-own"] == "1"
     sent = request.fields
     assert (sent["model"], sent["temperature"], sent["top_p"], sent["seed"], sent["vendor"]) == ("m", 0.5, 0.1, 7, True)
-    assert sent.keys() == {"model", "messages", "temperature", "top_p", "seed", "vendor", "user"}
+    assert sent.keys() == {"model", "messages", "temperature", "top_p", "seed", "vendor"}
 
 
 async def test_the_same_body_can_be_sent_again(lane: Any) -> None:

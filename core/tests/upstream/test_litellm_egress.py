@@ -7,11 +7,11 @@ from typing import Any
 
 import httpx
 import pytest
-from routeiq_testkit import Reply
 
 from routeiq.errors import UpstreamError
 from routeiq.upstream.litellm_line import Line, LineBroken
 from routeiq_sdk import RequestError
+from routeiq_testkit import Reply
 
 FAMILIES = pytest.mark.parametrize("provider", ["openai", "anthropic", "cohere_chat"])
 PIXEL = b"\x89PNG\r\n\x1a\n"
@@ -110,7 +110,7 @@ async def test_a_file_named_by_url_is_put_into_the_prompt(lane: Any) -> None:
     lane.upstream.script(PICTURE)
     url = f"http://pictures.example:{port}/a.png"
     await lane.answer(showing(url, type="file", file={"file_id": url}))
-    assert lane.upstream.requests[1].fields["messages"][0]["content"][1]["file"] == {"file_data": AS_DATA}
+    assert lane.upstream.requests[1].fields["messages"][0]["content"][1]["file"]["file_data"] == AS_DATA
 
 
 @pytest.mark.parametrize("kind", ["stranger", "operator", "metadata", "redirect"])

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from routeiq_testkit import Reply
 
 from routeiq.errors import UpstreamError
 from routeiq.upstream.base import Limits
+from routeiq_testkit import Reply
 
 LONG = "This model's maximum context length is 8 tokens."
 FAMILIES = pytest.mark.parametrize("provider", ["openai", "anthropic"])
@@ -157,10 +157,8 @@ async def test_an_error_event_is_told_in_the_providers_words(lane: Any, provider
 
 @FAMILIES
 async def test_a_stream_that_is_closed_early_frees_the_connection(lane: Any, provider: str) -> None:
-    source = Reply.stream(gap=5) if provider == "openai" else Reply.message_stream(gap=5)
-    lane.upstream.script(Reply.hang(after_events=4, of=source) if provider == "anthropic" else source)
-    lane.upstream.script()
     source = Reply.stream() if provider == "openai" else Reply.message_stream()
+    lane.upstream.script(Reply.hang(after_events=4, of=source))
     reply = await lane.ask({**HELLO, "stream": True}, provider=provider)
     blocks = reply.blocks()
     await anext(blocks)

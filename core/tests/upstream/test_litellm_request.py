@@ -56,8 +56,23 @@ def test_retries_fallbacks_mocks_and_prices_of_the_gateway_stay_here() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["api_base", "api_key", "aws_region_name", "vertex_credentials", "url", "headers", "hf_model_name", "model_list"]
-    + ["shared_session", "logger_fn", "azure_ad_token", "litellm_logging_obj", "prompt_id", "ssl_verify", "made_up"],
+    [
+        "api_base",
+        "api_key",
+        "aws_region_name",
+        "azure_ad_token",
+        "headers",
+        "hf_model_name",
+        "litellm_logging_obj",
+        "logger_fn",
+        "made_up",
+        "model_list",
+        "prompt_id",
+        "shared_session",
+        "ssl_verify",
+        "url",
+        "vertex_credentials",
+    ],
 )
 def test_a_field_that_is_no_request_field_is_refused_by_name(name: str) -> None:
     with pytest.raises(RequestError, match=rf"^{name}: ") as caught:
@@ -90,9 +105,10 @@ def test_a_model_name_cannot_carry_an_address() -> None:
         call(CHAT, model="https://evil.example/model")
 
 
-def test_a_tool_server_named_by_a_client_is_refused() -> None:
-    with pytest.raises(RequestError, match=r"tools\.0"):
-        call({**CHAT, "tools": [{"type": "mcp", "server_url": "litellm_proxy"}]})
+def test_tool_servers_are_left_to_the_provider() -> None:
+    tools = [{"type": "mcp", "server_url": "http://tools.example"}]
+    told = call({**CHAT, "tools": tools})
+    assert (told["tools"], told["_skip_mcp_handler"]) == (tools, True)
 
 
 def test_building_a_call_leaves_the_body_as_it_was() -> None:

@@ -31,6 +31,8 @@ _BACKOFF_FIRST = 0.5
 _BACKOFF_MOST = 8.0
 _CONNECT_SECONDS = 10.0
 _MOST_ANSWER_BYTES = 256 << 20
+_FORWARDED = {"anthropic": ("anthropic-beta", "anthropic-version")}
+"""Headers of the client that a wire's provider gets, unless the deployment sets them itself."""
 
 Resolve = Callable[[str], ModelGroup | None]
 
@@ -139,6 +141,8 @@ class Attempts:
             try:
                 return await self._once(ctx, body, plan, deployment, target.params, fallbacks)
             except UpstreamError as error:
+                if error.kind == "vetoed":
+                    calls -= 1  # nobody was called: another target is no retry
                 self._bench(deployment, error, alone=len(candidates) == 1)
                 elsewhere = self._choice.others(candidates, tried)
                 if calls > plan.retries(group.name, error.name) or not _again(error, elsewhere):
@@ -152,7 +156,7 @@ class Attempts:
         self, ctx: Context, body: Body, plan: Plan, deployment: Deployment, params: Mapping[str, Any], fallbacks: int
     ) -> Served:
         number = len(ctx.attempts) + 1
-        attempt = Attempt(number, deployment, dict(deployment.headers), dict(params))
+        attempt = Attempt(number, deployment, _headers(ctx, deployment), dict(params))
         timeout = plan.timeout(deployment.timeout, deployment.stream_timeout, body.stream)
         started = time.perf_counter()
         running = self._choice.running
@@ -178,9 +182,10 @@ class Attempts:
     async def _prepare(self, ctx: Context, attempt: Attempt) -> None:
         if self._pipeline.authorize_target and self._choice.authorized(ctx, attempt.deployment) is not None:
             raise _veto("a plugin no longer allows this target")
+        until = gates.deadline() if self._pipeline.before_attempt else 0.0
         for call in self._pipeline.before_attempt:
             try:
-                verdict = await gates.ask(call, ctx, attempt)
+                verdict = await gates.ask_until(until, call, ctx, attempt)
             except Exception as error:
                 gates.failed(call, ctx, error)
                 raise _veto(f"the plugin '{call.plugin}' failed before the attempt") from None
@@ -222,9 +227,10 @@ class Attempts:
     ) -> None:
         """Write down how an attempt ended and tell the plugins."""
         outcome = self._note(ctx, deployment, number, started, error, usage, first_byte_ms)
+        until = gates.deadline() if self._pipeline.after_attempt else 0.0
         for call in self._pipeline.after_attempt:
             try:
-                await gates.ask(call, ctx, outcome)
+                await gates.ask_until(until, call, ctx, outcome)
             except Exception as failure:
                 gates.failed(call, ctx, failure)
 
@@ -269,6 +275,15 @@ class Attempts:
             retry_after=error.retry_after,
             cooldown=deployment.info.get("cooldown_time"),
         )
+
+
+def _headers(ctx: Context, deployment: Deployment) -> dict[str, str]:
+    headers = dict(deployment.headers)
+    for name in _FORWARDED.get(deployment.wire, ()):
+        told = ctx.headers.get(name)
+        if told is not None and not any(own.lower() == name for own in headers):
+            headers[name] = told
+    return headers
 
 
 def _again(error: UpstreamError, elsewhere: bool) -> bool:

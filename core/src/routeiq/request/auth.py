@@ -10,11 +10,14 @@ import hmac
 import re
 
 from routeiq_sdk import Principal, Secret
+from routeiq_sdk.secret import MASK
 from routeiq_sdk.values.http import Headers
 
 _SCHEMES = ("bearer ", "basic ")
 _SIGV4 = re.compile(r"Credential=Bearer\s+([^/,\s]+)", re.IGNORECASE)
 _PLAIN = ("api-key", "x-api-key", "x-goog-api-key", "ocp-apim-subscription-key")
+_CARRIERS = ("authorization", "x-litellm-api-key", "cookie", "proxy-authorization", *_PLAIN)
+_SHORTEST_CONCEALED = 6  # shorter ones are words that would be masked everywhere
 
 
 def credential(headers: Headers, own_header: str | None) -> str | None:
@@ -33,6 +36,17 @@ def credential(headers: Headers, own_header: str | None) -> str | None:
         if value:
             return value
     return None
+
+
+def conceal(text: str, headers: Headers) -> str:
+    """`text` without the credentials that these headers carry: a plugin may have put one into its error's text."""
+    for name in _CARRIERS:
+        value = headers.get(name)
+        if value:
+            for shown in (value, _unscheme(value)):
+                if len(shown) >= _SHORTEST_CONCEALED:
+                    text = text.replace(shown, MASK)
+    return text
 
 
 def _unscheme(value: str) -> str:

@@ -19,7 +19,7 @@ from routeiq.request.attempts import Served
 from routeiq.request.plan import Plan
 from routeiq.request.relay import Relay
 from routeiq.request.services import Services
-from routeiq.request.stream_guard import Stopped, StreamGuard
+from routeiq.request.stream_guard import Stopped, StreamGuard, WatchedFilter
 from routeiq.surfaces.base import Surface
 from routeiq.upstream.base import Whole
 from routeiq.wires.body import Body, as_raw, read_fields, value_of, write_fields
@@ -107,19 +107,29 @@ class Delivery:
         self.overhead_ms = max(0.0, ctx.elapsed_ms() - upstream_ms)
 
     async def _guarded(self, out: bytes) -> bytes:
-        for call in self._services.pipeline.guard_response:
-            document = orjson.loads(out)
-            verdict = await gates.first_answer((call,), self._ctx, self._services.errors, document)
-            if isinstance(verdict, Reject):
-                raise gates.refusal(verdict)
-            if isinstance(verdict, Replace):
-                out = orjson.dumps(dict(verdict.body))
+        guards = self._services.pipeline.guard_response
+        if not guards:
+            return out
+        document = orjson.loads(out)
+        async with gates.Stage(guards, self._ctx, self._services.errors) as stage:
+            for call in stage:
+                verdict = await gates.ask(call, self._ctx, document)
+                if isinstance(verdict, Reject):
+                    raise gates.refusal(verdict)
+                if isinstance(verdict, Replace):
+                    out = orjson.dumps(dict(verdict.body))
+                    document = orjson.loads(out)
         return out
 
     async def _stream(self, served: Served, body: Body, plan: Plan) -> None:
         stream = served.reply
         assert not isinstance(stream, Whole)
         ctx, services = self._ctx, self._services
+        try:
+            guard = self._stream_guard()
+        except RequestError:
+            await services.attempts.abandon(ctx, served)
+            raise
         relay = Relay(
             stream,
             self._surface,
@@ -127,7 +137,7 @@ class Delivery:
             body.model,
             wants_usage=_wants_usage(body),
             tell_cost=services.tell_stream_cost,
-            guard=self._stream_guard(),
+            guard=guard,
         )
         overhead = ctx.elapsed_ms() - served.upstream_ms
         failure: UpstreamError | None = None
@@ -168,7 +178,7 @@ class Delivery:
                     gates.failed(call, ctx, error)
                     raise errors.plugin_failed(call.plugin, call.hook) from None
                 if item is not None:
-                    found.append(item)
+                    found.append(WatchedFilter(item, call, ctx, errors))
             return found
 
         return StreamGuard(make, frames.RULES[self._surface.wire])

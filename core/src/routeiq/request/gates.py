@@ -7,18 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import structlog
 
 from routeiq.errors import Errors
 from routeiq.plugins.compiled import Call
+from routeiq.request.auth import conceal
 from routeiq_sdk import Context, Reject, RequestError
 
 log = structlog.get_logger("routeiq.gates")
 
 STAGE_SECONDS = 30.0
+
+
+def deadline() -> float:
+    """When a stage that begins now must be over, on the event loop's clock."""
+    return asyncio.get_running_loop().time() + STAGE_SECONDS
 
 
 async def ask(call: Call, *args: Any) -> Any:
@@ -28,6 +34,12 @@ async def ask(call: Call, *args: Any) -> Any:
         return await call.function(*args)
     finally:
         call.stats.add(time.perf_counter_ns() - started)
+
+
+async def ask_until(until: float, call: Call, *args: Any) -> Any:
+    """`ask` within a stage's deadline. Raises `TimeoutError` beside what the plugin raises."""
+    async with asyncio.timeout_at(until):
+        return await ask(call, *args)
 
 
 def ask_now(call: Call, *args: Any) -> Any:
@@ -48,64 +60,78 @@ def failed(call: Call, ctx: Context | None, error: BaseException) -> None:
         hook=call.hook,
         request_id=ctx.request_id if ctx is not None else None,
         error=type(error).__name__,
-        detail=str(error),
+        detail=conceal(str(error), ctx.headers) if ctx is not None else str(error),
     )
 
 
-async def first_answer(calls: Sequence[Call], ctx: Context, errors: Errors, *args: Any) -> Any:
+class Stage:
+    """`async with Stage(calls, ctx, errors) as stage: for call in stage: ...`, for gates that are closed.
+
+    One deadline holds for all calls. Whatever a plugin raises, or its lateness, refuses the request in its name.
+    """
+
+    __slots__ = ("_calls", "_ctx", "_current", "_errors", "_timeout")
+
+    def __init__(self, calls: Sequence[Call], ctx: Context, errors: Errors) -> None:
+        self._calls = calls
+        self._ctx = ctx
+        self._errors = errors
+        self._current = calls[0]
+        self._timeout = asyncio.timeout(STAGE_SECONDS)
+
+    def __iter__(self) -> Iterator[Call]:
+        for call in self._calls:
+            self._current = call
+            yield call
+
+    async def __aenter__(self) -> Stage:
+        await self._timeout.__aenter__()
+        return self
+
+    async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        try:
+            await self._timeout.__aexit__(kind, error, trace)
+        except TimeoutError:
+            error = TimeoutError(f"no answer within the {STAGE_SECONDS:g} s of its stage")
+        if isinstance(error, Exception) and not isinstance(error, RequestError):
+            failed(self._current, self._ctx, error)
+            raise self._errors.plugin_failed(self._current.plugin, self._current.hook) from None
+
+
+async def first_answer(calls: Sequence[Call], ctx: Context, errors: Errors) -> Any:
     """Ask in order; the first answer that is not `None` ends it. A failure refuses the request."""
-    async with _stage(calls, errors):
-        for call in calls:
-            try:
-                answer = await ask(call, ctx, *args)
-            except RequestError:
-                raise
-            except Exception as error:
-                failed(call, ctx, error)
-                raise errors.plugin_failed(call.plugin, call.hook) from None
+    async with Stage(calls, ctx, errors) as stage:
+        for call in stage:
+            answer = await ask(call, ctx)
             if answer is not None:
                 return answer
     return None
 
 
-async def any_objection(
-    calls: Sequence[Call], ctx: Context, errors: Errors, *args: Any, closed: bool = True
-) -> Reject | None:
-    """Ask all in order; the first `Reject` ends it. A failure refuses, or is passed over when `closed` is false."""
-    async with _stage(calls, errors):
-        for call in calls:
-            try:
-                answer = await ask(call, ctx, *args)
-            except RequestError:
-                raise
-            except Exception as error:
-                failed(call, ctx, error)
-                if closed:
-                    raise errors.plugin_failed(call.plugin, call.hook) from None
-                continue
+async def any_objection(calls: Sequence[Call], ctx: Context, errors: Errors, *args: Any) -> Reject | None:
+    """Ask all in order; the first `Reject` ends it. A failure refuses the request."""
+    async with Stage(calls, ctx, errors) as stage:
+        for call in stage:
+            answer = await ask(call, ctx, *args)
             if isinstance(answer, Reject):
                 return answer
     return None
 
 
-class _stage:
-    """One deadline for all plugins of a gate."""
-
-    __slots__ = ("_calls", "_errors", "_timeout")
-
-    def __init__(self, calls: Sequence[Call], errors: Errors) -> None:
-        self._calls = calls
-        self._errors = errors
-        self._timeout = asyncio.timeout(STAGE_SECONDS)
-
-    async def __aenter__(self) -> None:
-        await self._timeout.__aenter__()
-
-    async def __aexit__(self, kind: Any, error: Any, trace: Any) -> None:
+async def any_objection_heard(calls: Sequence[Call], ctx: Context) -> Reject | None:
+    """`any_objection` for a gate that is open: a plugin that fails or is late is passed over."""
+    until = deadline()
+    for call in calls:
         try:
-            await self._timeout.__aexit__(kind, error, trace)
-        except TimeoutError:
-            raise self._errors.plugin_failed("+".join(call.plugin for call in self._calls), "deadline") from None
+            answer = await ask_until(until, call, ctx)
+        except RequestError:
+            raise
+        except Exception as error:
+            failed(call, ctx, error)
+            continue
+        if isinstance(answer, Reject):
+            return answer
+    return None
 
 
 def refusal(reject: Reject) -> RequestError:

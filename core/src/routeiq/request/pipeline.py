@@ -106,7 +106,7 @@ class Road:
 
     async def _admit(self, ctx: RequestContext) -> None:
         if self._pipeline.admit:
-            reject = await gates.any_objection(self._pipeline.admit, ctx, self._errors, closed=False)
+            reject = await gates.any_objection_heard(self._pipeline.admit, ctx)
             if reject is not None:
                 raise gates.refusal(reject)
 
@@ -163,13 +163,16 @@ class Road:
                 raise gates.refusal(reject)
 
     async def _guard(self, ctx: RequestContext, body: Body) -> Body:
-        for call in self._pipeline.guard_request:
-            verdict = await gates.first_answer((call,), ctx, self._errors)
-            if isinstance(verdict, Reject):
-                raise gates.refusal(verdict)
-            if isinstance(verdict, Replace):
-                body = body.replaced(verdict.body)
-                ctx.understand(body)  # later guards see what earlier ones made of it
+        if not self._pipeline.guard_request:
+            return body
+        async with gates.Stage(self._pipeline.guard_request, ctx, self._errors) as stage:
+            for call in stage:
+                verdict = await gates.ask(call, ctx)
+                if isinstance(verdict, Reject):
+                    raise gates.refusal(verdict)
+                if isinstance(verdict, Replace):
+                    body = body.replaced(verdict.body)
+                    ctx.understand(body)  # later guards see what earlier ones made of it
         return body
 
     async def _route(self, ctx: RequestContext, body: Body) -> Plan:

@@ -5,15 +5,21 @@ Load balancing inside a group is `choice`; learning is plugins' business.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+
+import structlog
 
 from routeiq.errors import Errors
 from routeiq.plugins.compiled import Pipeline
 from routeiq.request import gates
+from routeiq.request.auth import conceal
 from routeiq.wires.body import Body
 from routeiq_sdk import Candidate, Context, Decision, ModelGroup
 from routeiq_sdk.gateway import ModelStrategy
+
+log = structlog.get_logger("routeiq.routing")
 
 Accepts = Callable[[ModelGroup, str], bool]
 
@@ -76,11 +82,13 @@ class Router:
     async def _decide(self, ctx: Context, virtual: VirtualModel, pool: Sequence[ModelGroup]) -> Decision | None:
         names = {group.name for group in pool}
         if virtual.strategy is not None:
-            decision = await self._strategies[virtual.strategy].rank(ctx, pool)
-            return decision if _sound(decision, names) else None
+            return await self._named(virtual.strategy, ctx, pool, names)
+        if not self._pipeline.select_model:
+            return None
+        until = gates.deadline()
         for call in self._pipeline.select_model:
             try:
-                decision = await gates.ask(call, ctx, pool)
+                decision = await gates.ask_until(until, call, ctx, pool)
             except Exception as error:
                 gates.failed(call, ctx, error)
                 continue
@@ -93,9 +101,26 @@ class Router:
             )
         return None
 
+    async def _named(
+        self, strategy: str, ctx: Context, pool: Sequence[ModelGroup], names: set[str]
+    ) -> Decision | None:
+        try:
+            async with asyncio.timeout_at(gates.deadline()):
+                decision = await self._strategies[strategy].rank(ctx, pool)
+        except Exception as error:
+            log.error(
+                "strategy failed",
+                strategy=strategy,
+                request_id=ctx.request_id,
+                error=type(error).__name__,
+                detail=conceal(str(error), ctx.headers),
+            )
+            return None
+        return decision if _sound(decision, names) else None
 
-def _sound(decision: Decision | None, names: set[str]) -> bool:
-    if decision is None or not decision.candidates:
+
+def _sound(decision: object, names: set[str]) -> bool:
+    if not isinstance(decision, Decision) or not decision.candidates:
         return False
     chosen = [candidate.model for candidate in decision.candidates]
     return len(set(chosen)) == len(chosen) and names.issuperset(chosen)

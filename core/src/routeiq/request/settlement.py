@@ -36,7 +36,7 @@ class Settlement:
     async def _one(self, call: Call, ctx: Context, usage: object) -> None:
         for number in range(_TRIES):
             try:
-                await gates.ask(call, ctx, usage)
+                await gates.ask_until(gates.deadline(), call, ctx, usage)
             except Exception as error:
                 gates.failed(call, ctx, error)
                 await asyncio.sleep(_PAUSE_SECONDS * 2**number)

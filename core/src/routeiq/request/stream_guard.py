@@ -5,11 +5,14 @@ Filters see text only; this module puts what they let through back into events.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
-from routeiq.request import frames
+from routeiq.errors import Errors
+from routeiq.plugins.compiled import Call
+from routeiq.request import frames, gates
 from routeiq.wires import sse
-from routeiq_sdk import Stop, StreamFilter
+from routeiq_sdk import Context, RequestError, Stop, StreamFilter
 
 MakeFilters = Callable[[], Sequence[StreamFilter]]
 
@@ -22,19 +25,60 @@ class Stopped(Exception):
         super().__init__(stop.reason)
 
 
+class WatchedFilter:
+    """A plugin's filter, whose time is measured and whose failure refuses in the plugin's name."""
+
+    __slots__ = ("_call", "_ctx", "_errors", "_filter")
+
+    def __init__(self, item: StreamFilter, call: Call, ctx: Context, errors: Errors) -> None:
+        self._filter = item
+        self._call = call
+        self._ctx = ctx
+        self._errors = errors
+
+    def feed(self, delta: str) -> list[str] | Stop:
+        """The filter's answer to a piece of text. Raises `RequestError` when it has none."""
+        return self._answer(self._filter.feed, delta)
+
+    def end(self) -> list[str] | Stop:
+        """The filter's last answer. Raises `RequestError` when it has none."""
+        return self._answer(self._filter.end)
+
+    def _answer(self, ask: Callable[..., list[str] | Stop], *text: str) -> list[str] | Stop:
+        started = time.perf_counter_ns()
+        try:
+            answer = ask(*text)
+            if not isinstance(answer, Stop):
+                "".join(answer)
+            return answer
+        except Exception as error:
+            gates.failed(self._call, self._ctx, error)
+            raise self._errors.plugin_failed(self._call.plugin, self._call.hook) from None
+        finally:
+            self._call.stats.total_ns += time.perf_counter_ns() - started
+
+
 class StreamGuard:
     """One stream's filters. Where a wire has several text blocks, each block gets fresh filters, since held-back text
-    cannot move from one block to the next."""
+    cannot move from one block to the next. Once a filter ended the stream, `refusal` says how."""
 
     def __init__(self, make: MakeFilters, rules: frames.FrameRules) -> None:
         self._make = make
         self._rules = rules
         self._filters: Sequence[StreamFilter] | None = make()
         self._last: frames.Frame | None = None
+        self.refusal: Stopped | RequestError | None = None
 
     def feed(self, block: bytes) -> bytes:
-        """What of a block may go out. Raises `Stopped`."""
+        """What of a block may go out; how events were gathered into blocks makes no difference."""
         out: list[bytes] = []
+        try:
+            self._feed(block, out)
+        except (Stopped, RequestError) as refusal:
+            self.refusal = refusal
+        return b"".join(out)
+
+    def _feed(self, block: bytes, out: list[bytes]) -> None:
         for raw in sse.SseSplitter().feed(block):
             frame = frames.parse(raw)
             document = frame.document
@@ -52,11 +96,14 @@ class StreamGuard:
                 if held:
                     out.append(held)
             out.append(raw)
-        return b"".join(out)
 
     def end(self) -> bytes:
         """What was held back when the stream ended without saying so."""
-        return self._held()
+        try:
+            return self._held()
+        except (Stopped, RequestError) as refusal:
+            self.refusal = refusal
+            return b""
 
     def _held(self) -> bytes:
         if self._last is None or self._last.document is None:

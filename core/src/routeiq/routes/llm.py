@@ -34,6 +34,8 @@ def routes() -> Iterator[Route]:
     yield Route("POST", "/v1/messages", _walk(messages), "road", "Anthropic message", messages)
     counting = CountTokensSurface()
     yield Route("POST", "/v1/messages/count_tokens", _walk(counting), "road", "Count a message's tokens", counting)
+    swallowed = "Client telemetry: taken and dropped"
+    yield Route("POST", "/api/event_logging/batch", _swallow, "key", swallowed, messages, quiet=True)
 
 
 def _walk(surface: Surface) -> Endpoint:
@@ -42,3 +44,8 @@ def _walk(surface: Surface) -> Endpoint:
         await exchange.runtime.road.walk(exchange.ctx, surface, exchange.receive, exchange.send, asked_model=model)
 
     return walk
+
+
+async def _swallow(exchange: Exchange) -> None:
+    await exchange.body()  # Anthropic's clients send it along; unread, it would cost them their connection
+    await exchange.json({})

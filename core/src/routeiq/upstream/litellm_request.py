@@ -139,6 +139,8 @@ def arguments(deployment: Deployment, attempt: Attempt, body: Body, limits: Limi
         options = call.get("stream_options")
         call["stream"] = True
         call["stream_options"] = {**(options if isinstance(options, Mapping) else {}), "include_usage": True}
+    if call.get("tools"):
+        call["_skip_mcp_handler"] = True  # else litellm imports its own proxy, and calls servers that tools name
     # The adapter's own deadlines come first. Whole numbers, since litellm keeps a client for each value it has seen.
     call["timeout"] = float(math.ceil(max(limits.answer, limits.idle)) + 1)
     call["max_retries"] = call["num_retries"] = 0
@@ -176,15 +178,7 @@ def _fields(deployment: Deployment, body: Body) -> dict[str, Any]:
                 "`drop_params` drops such fields, `allowed_openai_params` lets one through",
                 param=name,
             )
-    _refuse_servers(fields.get("tools"))
     return fields
-
-
-def _refuse_servers(tools: Any) -> None:
-    """A tool server named by a client would be called by the library itself."""
-    for place, tool in enumerate(tools if isinstance(tools, list) else ()):
-        if isinstance(tool, dict) and tool.get("type") == "mcp":
-            raise RequestError(400, f"tools.{place}: this deployment takes no MCP servers", param=f"tools.{place}")
 
 
 def _for_gateway(name: str) -> bool:
