@@ -110,16 +110,19 @@ def assemble_all(
 ) -> Runtime:
     """Everything short of setting plugins up. Raises `ConfigError` or `PluginError`."""
     plugins = assemble(config, lock=lock, previous=previous.plugins if previous is not None else None)
-    _refuse_unenforced(config, plugins)
-    return _assemble(config, shared, plugins, _catalog(config))
+    registry = StrategyRegistry(SimpleShuffle())
+    plugins.collect_strategies(registry)
+    _refuse_unenforced(config, plugins, registry)
+    return _assemble(config, shared, plugins, registry, _catalog(config))
 
 
-def _refuse_unenforced(config: Config, plugins: PluginSet) -> None:
+def _refuse_unenforced(config: Config, plugins: PluginSet, registry: StrategyRegistry) -> None:
     present = {member.name for member in plugins.members}
+    enforced = {"router_settings.routing_strategy"} if registry.offers(config.router.routing_strategy) else set()
     problems = [
         ConfigError(key.message, file=key.file, line=key.line)
         for key in config.protective
-        if key.needs_plugin not in present
+        if key.needs_plugin not in present and key.path not in enforced
     ]
     if problems:
         raise ConfigErrors(problems)
@@ -137,13 +140,13 @@ def _catalog(config: Config) -> Catalog:
     return Catalog(deployments, aliases, lambda deployment: priced(deployment, prices))
 
 
-def _assemble(config: Config, shared: Shared, plugins: PluginSet, catalog: Catalog) -> Runtime:
+def _assemble(
+    config: Config, shared: Shared, plugins: PluginSet, registry: StrategyRegistry, catalog: Catalog
+) -> Runtime:
     block = config.routeiq
     pipeline = plugins.pipeline
     errors = Errors(block.compat.litellm_profile)
     rules = routing_rules(config)
-    registry = StrategyRegistry(SimpleShuffle())
-    plugins.collect_strategies(registry)
     registry.check_virtual_models(config)
     policy = _policy(config, catalog)
     adapters = Adapters(catalog.deployments, shared.egress)
@@ -241,5 +244,5 @@ def _table(plugins: PluginSet) -> RouteTable:
     for source in (llm, models, probes, admin, openapi):
         for route in source.routes():
             table.add(route)
-    plugins.collect_routes(PluginRoutes(table, llm.CHAT))
+    plugins.collect_routes(lambda plugin: PluginRoutes(table, llm.CHAT, plugin))
     return table

@@ -33,6 +33,10 @@ class StrategyRegistry:
             raise PluginError(name, "the deployment strategy is offered twice.", mend="disable one of the plugins.")
         self._deployment[name] = strategy
 
+    def offers(self, name: str) -> bool:
+        """Whether a plugin offers this strategy for deployments."""
+        return name in self._deployment
+
     def check_virtual_models(self, config: Config) -> None:
         """Each strategy that a virtual model names must be offered. Raises `ConfigError`."""
         for name, virtual in config.routeiq.virtual_models.items():

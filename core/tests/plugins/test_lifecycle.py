@@ -230,13 +230,13 @@ async def test_background_work_ends_after_teardown(journal: list[str]) -> None:
 async def test_routes_and_strategies_are_collected_in_order(journal: list[str]) -> None:
     plugins = build(b={}, a={})
     plugins.collect_strategies(object())  # type: ignore[arg-type]
-    plugins.collect_routes(object())  # type: ignore[arg-type]
+    plugins.collect_routes(lambda plugin: object())  # type: ignore[arg-type, return-value]
     assert journal == ["strategies b", "strategies a", "routes b", "routes a"]
 
 
 async def test_a_failing_registration_names_the_plugin(journal: list[str]) -> None:
     with pytest.raises(PluginError, match=r"plugin 'b': \(routeiq-b\) register_routes failed: RuntimeError"):
-        build(a={}, b={"fail": "routes"}).collect_routes(object())  # type: ignore[arg-type]
+        build(a={}, b={"fail": "routes"}).collect_routes(lambda plugin: object())  # type: ignore[arg-type, return-value]
 
 
 def test_a_missing_plugin_of_the_profile_is_a_notice_and_a_named_one_an_error(journal: list[str]) -> None:

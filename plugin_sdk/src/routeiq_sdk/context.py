@@ -54,7 +54,8 @@ class Request(Protocol):
 class Context:
     """One request on its way down the road. Created by the core; hooks read it and keep their own notes in it.
 
-    `cost` is in nano-USD, `None` while unknown or when the model is unpriced. `answer_headers` are added to the answer's
+    `cost` is in nano-USD, `None` while unknown or when the model is unpriced. `answer_headers` are added to the
+    answer's
     head; a plugin may write into them until the first byte goes out.
     """
 

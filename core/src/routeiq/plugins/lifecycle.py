@@ -5,7 +5,7 @@ How a plugin is found and checked is `load`'s; requests never come here.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from routeiq.config.position import Positions
@@ -115,18 +115,18 @@ class PluginSet:
             if member not in keep:
                 await member.close()
 
-    def collect_routes(self, routes: Routes) -> None:
-        """Let the plugins add their routes. Raises `PluginError`."""
-        self._collect("register_routes", routes)
+    def collect_routes(self, routes_of: Callable[[str], Routes]) -> None:
+        """Let the plugins add their routes; `routes_of` takes a plugin's name. Raises `PluginError`."""
+        self._collect("register_routes", routes_of)
 
     def collect_strategies(self, strategies: Strategies) -> None:
         """Let the plugins offer their strategies. Raises `PluginError`."""
-        self._collect("register_strategies", strategies)
+        self._collect("register_strategies", lambda plugin: strategies)
 
-    def _collect(self, hook: str, target: object) -> None:
+    def _collect(self, hook: str, target_of: Callable[[str], object]) -> None:
         for call in self.pipeline.at(hook):
             try:
-                call.function(target)
+                call.function(target_of(call.plugin))
             except PluginError:
                 raise
             except Exception as error:

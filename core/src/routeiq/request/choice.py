@@ -8,12 +8,16 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Collection, Sequence
 
+import structlog
+
 from routeiq.errors import Errors
 from routeiq.plugins.compiled import Pipeline
 from routeiq.request import gates
 from routeiq.request.cooldown import Cooldowns
 from routeiq_sdk import Context, Deployment, ModelGroup, Reject
 from routeiq_sdk.gateway import DeploymentStrategy
+
+log = structlog.get_logger("routeiq.routing")
 
 
 class Choice:
@@ -78,8 +82,12 @@ class Choice:
                 continue
             if chosen is not None and any(chosen is d for d in deployments):
                 return chosen  # type: ignore[no-any-return]
-        picked = self._strategy.pick(ctx, group, deployments)
-        return picked if picked is not None else deployments[0]
+        try:
+            picked = self._strategy.pick(ctx, group, deployments)
+        except Exception as error:
+            log.error("strategy failed", request_id=ctx.request_id, error=type(error).__name__, detail=str(error))
+            return deployments[0]
+        return picked if picked is not None and any(picked is d for d in deployments) else deployments[0]
 
     def _full(self, deployment: Deployment) -> bool:
         most = deployment.max_parallel_requests

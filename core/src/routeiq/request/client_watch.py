@@ -6,19 +6,21 @@ Settlement is not ended: it belongs to the runtime.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from types import TracebackType
 
 from routeiq.limits.reading import ClientGone, Receive
 
 
 class ClientWatch:
-    """`async with ClientWatch(receive):` cancels the body of the block when the client disconnects, and raises
-    `ClientGone`."""
+    """`async with ClientWatch(receive, ending):` cancels the body of the block when the client disconnects, and raises
+    `ClientGone`. Once `ending()` is true the client has its answer, and may go."""
 
-    __slots__ = ("_gone", "_receive", "_task", "_watcher")
+    __slots__ = ("_ending", "_gone", "_receive", "_task", "_watcher")
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, ending: Callable[[], bool]) -> None:
         self._receive = receive
+        self._ending = ending
         self._gone = False
         self._task: asyncio.Task[object] | None = None
         self._watcher: asyncio.Task[None] | None = None
@@ -41,6 +43,8 @@ class ClientWatch:
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 break
+        if self._ending():
+            return
         self._gone = True
         if self._task is not None:
             self._task.cancel("the client went away")

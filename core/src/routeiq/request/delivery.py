@@ -17,12 +17,12 @@ from routeiq.request import frames, gates, translation
 from routeiq.request.answer_headers import RawHeaders
 from routeiq.request.attempts import Served
 from routeiq.request.plan import Plan
-from routeiq.request.relay import Relay
+from routeiq.request.relay import Passed, Relay
 from routeiq.request.services import Services
 from routeiq.request.stream_guard import Stopped, StreamGuard, WatchedFilter
 from routeiq.surfaces.base import Surface
 from routeiq.upstream.base import Whole
-from routeiq.wires.body import Body, as_raw, read_fields, value_of, write_fields
+from routeiq.wires.body import Body, Malformed, as_raw, read_fields, value_of, write_fields
 from routeiq.wires.reading import Untranslatable
 from routeiq.wires.text import estimate_tokens
 from routeiq_sdk import Context, Reject, Replace, RequestError, StreamFilter, Usage
@@ -46,9 +46,15 @@ class Delivery:
         self._services = services
         self._send = send
         self._started = False
+        self._ending = False
+        self._passed: Passed | None = None
         self.complete = False
         self.status = 200
         self.overhead_ms: float | None = None
+
+    def ending(self) -> bool:
+        """Whether the last of the answer is on its way to the client."""
+        return self._ending or (self._passed is not None and self._passed.ended)
 
     async def pass_on(self, served: Served, body: Body, plan: Plan) -> None:
         """Send the reply. Raises `RequestError` when it cannot be, before or in the middle of a stream."""
@@ -89,7 +95,7 @@ class Delivery:
                 usage = self._surface.usage(document.get("usage"))
                 out = orjson.dumps(document)
             if usage is None and self._surface.wire != "anthropic-count-tokens":
-                usage = Usage(estimate_tokens(body.text()), estimate_tokens(out), estimated=True)
+                usage = _guessed(body, estimate_tokens(out))
             self._account(served, usage)
             out = await self._guarded(out)
         except (Untranslatable, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -139,6 +145,7 @@ class Delivery:
             tell_cost=services.tell_stream_cost,
             guard=guard,
         )
+        self._passed = relay.passed
         overhead = ctx.elapsed_ms() - served.upstream_ms
         failure: UpstreamError | None = None
         try:
@@ -146,6 +153,7 @@ class Delivery:
             await relay.run(self._body)
             await self._body(b"", more=False)
             self.complete = True
+            await relay.drain()
         except UpstreamError as error:
             failure = error
             raise services.errors.upstream(error, plan.ranked[0].name, None) from error
@@ -156,9 +164,7 @@ class Delivery:
             raise
         finally:
             await stream.close()
-            usage = relay.passed.usage or Usage(
-                estimate_tokens(body.text()), estimate_tokens(b"x" * (relay.passed.sent // 8)), estimated=True
-            )
+            usage = relay.passed.usage or _guessed(body, estimate_tokens(b"x" * (relay.passed.sent // 8)))
             self._account(served, usage)
             self.overhead_ms = max(0.0, overhead)
             await services.attempts.finished(ctx, served, usage, failure)
@@ -205,7 +211,7 @@ class Delivery:
 
     async def _answer(self, status: int, headers: RawHeaders, body: bytes) -> None:
         await self._head(status, [_JSON, (b"content-length", b"%d" % len(body)), *headers])
-        await self._send({"type": "http.response.body", "body": body, "more_body": False})
+        await self._body(body, more=False)
         self.complete = True
 
     async def _head(self, status: int, headers: RawHeaders) -> None:
@@ -216,7 +222,16 @@ class Delivery:
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
     async def _body(self, block: bytes, more: bool = True) -> None:
+        self._ending = self._ending or not more
         await self._send({"type": "http.response.body", "body": block, "more_body": more})
+
+
+def _guessed(body: Body, output_tokens: int) -> Usage:
+    try:
+        asked = estimate_tokens(body.text())
+    except Malformed:  # passed on unread, and the provider could make sense of it
+        asked = estimate_tokens(write_fields(body.fields))
+    return Usage(asked, output_tokens, estimated=True)
 
 
 def _wants_usage(body: Body) -> bool:

@@ -26,11 +26,15 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One event: its name, if the wire uses names, and its JSON; `None` for comments and `[DONE]`."""
+    """One event: its name, if the wire uses names, and its JSON; `None` for comments and `[DONE]`.
+
+    `broken`: there is data, but it is no JSON object.
+    """
 
     raw: bytes
     event: str | None
     document: Document | None
+    broken: bool = False
 
 
 class FrameRules(Protocol):
@@ -69,8 +73,10 @@ def parse(raw: bytes) -> Frame:
     try:
         document = orjson.loads(data)
     except orjson.JSONDecodeError:
-        return Frame(raw, event, None)
-    return Frame(raw, event, document if isinstance(document, dict) else None)
+        return Frame(raw, event, None, broken=True)
+    if not isinstance(document, dict):
+        return Frame(raw, event, None, broken=True)
+    return Frame(raw, event, document)
 
 
 def write(frame: Frame, document: Document) -> bytes:

@@ -19,6 +19,8 @@ from routeiq_sdk import Context, Principal, RequestError
 from routeiq_sdk.values.http import Headers
 
 _SURFACE = ChatSurface()
+_DEPTH = "routeiq.request.nested"
+_DEEPEST = 8
 _GATEWAY = Principal("gateway", kind="service", alias="the gateway itself")
 
 
@@ -26,6 +28,9 @@ async def call(road: Road, parent: Context | None, body: Mapping[str, Any], conf
     """A chat completion as a child of `parent`. Raises `RequestError` as a client would see it."""
     if body.get("stream"):
         raise RequestError(400, "a nested call does not stream", param="stream")
+    depth = 1 + (parent.kept(_DEPTH, int) or 0) if parent is not None else 1
+    if depth > _DEEPEST:
+        raise RequestError(508, f"nested calls go deeper than {_DEEPEST}: a plugin calls itself")
     principal = (parent.identified if parent is not None else None) or _GATEWAY
     ctx = RequestContext(
         request_id=new_request_id(),
@@ -38,6 +43,7 @@ async def call(road: Road, parent: Context | None, body: Mapping[str, Any], conf
         config=config,
     )
     ctx.identify(principal)
+    ctx.keep(_DEPTH, depth)
     taken = _Taken()
     await road.serve(ctx, _SURFACE, {name: as_raw(value) for name, value in body.items()}, taken.send)
     answer = orjson.loads(taken.body)

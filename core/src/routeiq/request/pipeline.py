@@ -62,7 +62,7 @@ class Road:
             await self._admit(ctx)
             ctx.identify(await self.identify(ctx))
             fields = await self._read(ctx, receive)
-            async with ClientWatch(receive):
+            async with ClientWatch(receive, journey.delivery.ending):
                 await self._on_from_the_body(ctx, surface, fields, asked_model, journey)
 
     async def serve(self, ctx: RequestContext, surface: Surface, fields: dict[str, Raw], send: Send) -> None:

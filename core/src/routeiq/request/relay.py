@@ -5,6 +5,8 @@ It holds no policy: filters, prices and settlement come from outside.
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -22,6 +24,7 @@ from routeiq_sdk import Deployment, Usage
 
 Send = Callable[[bytes], Awaitable[None]]
 _DONE = b"data: [DONE]\n\n"
+_LINGER_SECONDS = 0.5
 
 
 @dataclass(slots=True)
@@ -55,28 +58,29 @@ class Relay:
         self._translation = None if stream.wire == surface.wire else StreamTranslation(stream.wire, surface, model)
         self._restamp = frames.restamp(model)
         self._guard = guard
+        self._blocks = stream.blocks()
         self._client_rules = frames.RULES[surface.wire]
         self._openai = surface.wire.startswith("openai")
         self.passed = Passed()
 
     async def run(self, send: Send) -> None:
-        """Pass all blocks on. Raises `UpstreamError` when the provider breaks off or sends an error, `Stopped` when a
-        filter ends the stream."""
+        """Pass all blocks on. Raises `UpstreamError` when the provider breaks off or sends an error, `Stopped` or
+        `RequestError` when a filter ends the stream. What came before that has been passed on."""
         passed = self.passed
         nearly = False
-        async for block in self._stream.blocks():
+        async for block in self._blocks:
             error = self._rules.error(block)
             if error is not None:
+                await self._pass(self._before_error(block), send)
                 raise stream_failure(error)
             if frames.USAGE.search(block) is not None:
                 self._read_usage(block)
             if not passed.ended:
                 passed.ended = self._rules.ends(block)
                 nearly = nearly or self._rules.nearly_ended(block)
-            out = self._turn(block)
-            if out:
-                passed.sent += len(out)
-                await send(out)
+            await self._pass(block, send)
+            if passed.ended:
+                break  # a provider that keeps the connection open does not keep the client waiting
         if not passed.ended and not nearly:
             raise UpstreamError(
                 "cut", 0, "APIConnectionError", "the provider closed the stream before its answer was complete"
@@ -85,6 +89,31 @@ class Relay:
         passed.ended = True
         if closing:
             await send(closing)
+        self._obey_filters()
+
+    async def drain(self) -> None:
+        """Wait a moment for the formal end of a complete answer, so that its connection can be used again."""
+        try:
+            async with asyncio.timeout(_LINGER_SECONDS):
+                async for _ in self._blocks:
+                    pass
+        except (TimeoutError, UpstreamError):
+            pass  # what comes after the answer is no part of it
+
+    async def _pass(self, block: bytes, send: Send) -> None:
+        out = self._turn(block)
+        if out:
+            self.passed.sent += len(out)
+            await send(out)
+        self._obey_filters()
+
+    def _obey_filters(self) -> None:
+        if self._guard is not None and self._guard.refusal is not None:
+            raise self._guard.refusal
+
+    def _before_error(self, block: bytes) -> bytes:
+        events = sse.SseSplitter().feed(block)
+        return b"".join(itertools.takewhile(lambda raw: self._rules.error(raw) is None, events))
 
     def _turn(self, block: bytes) -> bytes:
         block = self._restamp(block) if self._translation is None else self._translated(block)
@@ -98,6 +127,8 @@ class Relay:
         out = self._translation.end() if self._translation is not None else b""
         if self._guard is not None:
             out = (self._guard.feed(out) if out else b"") + self._guard.end()
+            if self._guard.refusal is not None:
+                return out
         if self._translation is None and self._openai and not self.passed.ended:
             out += _DONE
         return out
@@ -119,13 +150,15 @@ class Relay:
     def _tell_usage(self, block: bytes, position: int) -> bytes:
         """Add the cost to the client's usage event, or leave the event out: we asked for it, the client may not
         have."""
-        begin, end = sse.frame_around(block, position)
-        frame = frames.parse(block[begin:end])
-        rest = block[end:]
-        again = frames.USAGE.search(rest)
-        if again is not None:
-            rest = self._tell_usage(rest, again.start())
-        return block[:begin] + self._usage_event(frame) + rest
+        out: list[bytes] = []
+        done = 0
+        while position >= 0:
+            begin, end = sse.frame_around(block, position)
+            out += (block[done:begin], self._usage_event(frames.parse(block[begin:end])))
+            done = end
+            again = frames.USAGE.search(block, end)
+            position = again.start() if again is not None else -1
+        return b"".join((*out, block[done:]))
 
     def _usage_event(self, frame: frames.Frame) -> bytes:
         document = frame.document

@@ -101,9 +101,7 @@ class Router:
             )
         return None
 
-    async def _named(
-        self, strategy: str, ctx: Context, pool: Sequence[ModelGroup], names: set[str]
-    ) -> Decision | None:
+    async def _named(self, strategy: str, ctx: Context, pool: Sequence[ModelGroup], names: set[str]) -> Decision | None:
         try:
             async with asyncio.timeout_at(gates.deadline()):
                 decision = await self._strategies[strategy].rank(ctx, pool)

@@ -12,6 +12,7 @@ import orjson
 from routeiq.request import frames
 from routeiq.surfaces.base import StreamWriter, Surface
 from routeiq.wires import anthropic_answers, anthropic_streams, sse
+from routeiq.wires.reading import Untranslatable
 
 
 class ChunkReader(Protocol):
@@ -23,7 +24,7 @@ class ChunkReader(Protocol):
 
 class _ChatReader:
     def read(self, raw: bytes) -> list[dict[str, Any]]:
-        document = frames.parse(raw).document
+        document = _document(raw)
         return [document] if document is not None else []
 
 
@@ -32,8 +33,15 @@ class _AnthropicReader:
         self._state = anthropic_streams.AnthropicToChat()
 
     def read(self, raw: bytes) -> list[dict[str, Any]]:
-        document = frames.parse(raw).document
+        document = _document(raw)
         return self._state.feed(document) if document is not None else []
+
+
+def _document(raw: bytes) -> frames.Document | None:
+    frame = frames.parse(raw)
+    if frame.broken:
+        raise Untranslatable("event", "an event is not JSON")
+    return frame.document
 
 
 def chunk_reader(wire: str) -> ChunkReader:

@@ -86,18 +86,18 @@ _NO_PARAMS: Mapping[str, str] = {}
 
 
 class PluginRoutes:
-    """The SDK's `Routes`, for one runtime's plugins."""
+    """The SDK's `Routes`, for one plugin of one runtime."""
 
-    def __init__(self, table: RouteTable, surface: Surface) -> None:
+    def __init__(self, table: RouteTable, surface: Surface, owner: str) -> None:
         self._table = table
         self._surface = surface
-        self.owner = "a plugin"
+        self._owner = owner
 
     def add(self, method: str, path: str, handler: Handler, *, access: str, summary: str) -> None:
         """Serve a plugin's handler."""
         if access == "road":
-            raise PluginError(self.owner, "access 'road' is for the core's own surfaces.")
-        route = Route(method.upper(), path, _endpoint(handler), access, summary, self._surface, self.owner)
+            raise PluginError(self._owner, "access 'road' is for the core's own surfaces.")
+        route = Route(method.upper(), path, _endpoint(handler), access, summary, self._surface, self._owner)
         self._table.add(route)
 
 

@@ -154,6 +154,18 @@ def _cut_text(error: Exception) -> str:
     return "the connection to the provider broke"
 
 
+def _is_event(rest: bytes) -> bool:
+    """Whether a last event only lacks its blank line; half an event is never passed on."""
+    data = parse_frame(rest)[1]
+    if data == b"[DONE]":
+        return True
+    try:
+        _SYNTAX.decode(data)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True
+
+
 class HttpStream:
     """A running answer. Blocks hold complete events only, so that they can be looked at and changed as they pass."""
 
@@ -228,7 +240,7 @@ class HttpStream:
         except (aiohttp.ClientError, OSError) as error:
             raise UpstreamError("cut", 0, "APIConnectionError", _cut_text(error)) from None
         rest = self._splitter.remainder
-        if rest.strip():
+        if _is_event(rest):
             yield rest + b"\n\n"
 
     async def close(self) -> None:

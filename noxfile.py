@@ -1,0 +1,104 @@
+"""The project's chores. `nox -l` explains each; `nox -s NAME` runs one."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import nox
+
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["lint", "types", "layers", "tests", "docs", "wheels"]
+
+ROOT = Path(__file__).parent
+PLUGINS = sorted(str(path.parent.relative_to(ROOT)) for path in ROOT.glob("plugins/*/pyproject.toml"))
+SOURCES = ["plugin_sdk/src", "core/src", *(f"{folder}/src" for folder in PLUGINS), "tests/testkit/src"]
+GROUPS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
+
+
+def _workspace(session: nox.Session, *groups: str, extras: str = "") -> None:
+    folders = ["./plugin_sdk", f"./core{extras}", *(f"./{folder}" for folder in PLUGINS), "./tests/testkit"]
+    session.install(*(argument for folder in folders for argument in ("-e", folder)), *_group(*groups))
+
+
+def _group(*names: str) -> list[str]:
+    return [requirement for name in names for requirement in GROUPS[name]]
+
+
+@nox.session
+def dev(session: nox.Session) -> None:
+    """Make .venv with every distribution in place, editable, for an editor and a shell."""
+    session.run("python", "-m", "venv", ".venv", external=True)
+    folders = [
+        "./plugin_sdk",
+        "./core[litellm,uvicorn,granian]",
+        *(f"./{folder}" for folder in PLUGINS),
+        "./tests/testkit",
+    ]
+    editable = [argument for folder in folders for argument in ("-e", folder)]
+    wanted = _group("test", "lint", "types", "layers", "docs", "dev")
+    session.run(".venv/bin/python", "-m", "pip", "install", "--quiet", *editable, *wanted, external=True)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """ruff: style and known mistakes, and one format."""
+    session.install(*_group("lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """mypy --strict over all distributions."""
+    _workspace(session, "types", extras="[uvicorn]")
+    session.run("mypy", *SOURCES)
+
+
+@nox.session
+def layers(session: nox.Session) -> None:
+    """import-linter: plugins import the SDK only, the core imports no plugin, the core's rooms stay one-way."""
+    _workspace(session, "layers")
+    session.run("lint-imports")
+
+
+@nox.session(venv_backend="none")
+def tests(session: nox.Session) -> None:
+    """The whole suite, as the README's second command runs it. Arguments go to pytest."""
+    session.run("python3", "tests/run.py", *session.posargs, external=True)
+
+
+@nox.session(venv_backend="none")
+def contract(session: nox.Session) -> None:
+    """The LiteLLM contract's golden files only."""
+    session.run("python3", "tests/run.py", "tests/contract", *session.posargs, external=True)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """mkdocs build --strict into site/."""
+    _workspace(session, "docs", extras="[uvicorn]")
+    session.run("mkdocs", "build", "--strict", "--quiet", env={"NO_MKDOCS_2_WARNING": "1"})
+
+
+@nox.session
+def wheels(session: nox.Session) -> None:
+    """Build every wheel, install core and a plugin into a clean environment, and run them there."""
+    session.install(*_group("wheels"))
+    session.run("python", "tests/wheels/check.py")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """A benchmark, side by side with its peers: `nox -s bench -- NAME`; `list` names them. Needs wrk, nginx and a C
+    compiler."""
+    _workspace(session, "bench", extras="[litellm,uvicorn,granian]")
+    session.run("python", "tests/bench/run.py", *(session.posargs or ["list"]))
+
+
+@nox.session(name="bench-tests")
+def bench_tests(session: nox.Session) -> None:
+    """The benchmark's own tests. Needs wrk and a C compiler."""
+    _workspace(session, "bench", "test", extras="[uvicorn]")
+    session.run("pytest", "tests/bench", *session.posargs)

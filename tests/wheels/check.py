@@ -1,0 +1,146 @@
+"""Build all wheels, look inside them, install core and one plugin into a clean environment, and serve a request there.
+
+It runs outside the workspace's environments: what an installation misses, or what a wheel should not hold, shows here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+import venv
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+KEY = "sk-wheels-7c1e90d4b2f85a36"
+PLUGIN = "routeiq-routing-rules"
+CONFIG = """\
+model_list:
+  - {model_name: canned, litellm_params: {model: openai/canned, mock_response: served from wheels}}
+  - {model_name: other, litellm_params: {model: openai/other, mock_response: not this one}}
+general_settings: {master_key: os.environ/ROUTEIQ_MASTER_KEY}
+routeiq:
+  profile: minimal
+  virtual_models: {auto: {models: [other, canned]}}
+  plugins:
+    routing-rules: {default: canned}
+"""
+_FORBIDDEN = re.compile(r"(^|/)(tests?|bench|__pycache__|\.git|data)/|\.(pyc|yaml|gz|npy)$|(^|/)conftest\.py$")
+_INDEX = re.compile(r"https?://[^\s\"']*(simple|pypi)", re.IGNORECASE)
+
+
+def main() -> None:
+    """All steps; a failure ends with one message."""
+    with tempfile.TemporaryDirectory(prefix="routeiq-wheels-") as scratch:
+        dist = Path(scratch) / "dist"
+        for project in _projects():
+            _run([sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(dist), str(project)])
+        found = sorted(dist.glob("*.whl"))
+        for wheel in found:
+            _look_inside(wheel)
+        print(f"{len(found)} wheels built, nothing in them that does not belong")
+        _try_out(Path(scratch), dist)
+
+
+def _projects() -> list[Path]:
+    return [
+        ROOT / "plugin_sdk",
+        ROOT / "core",
+        *sorted(p.parent for p in ROOT.glob("plugins/*/pyproject.toml")),
+        ROOT / "tests" / "testkit",
+    ]
+
+
+def _look_inside(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        wrong = [name for name in names if _FORBIDDEN.search(name) and "/template/" not in name]
+        if wrong and not wheel.name.startswith("routeiq_testkit"):
+            raise SystemExit(f"{wheel.name} holds what does not belong: {wrong}")
+        if not any(name.endswith("py.typed") for name in names):
+            raise SystemExit(f"{wheel.name} has no py.typed")
+        metadata = archive.read(next(name for name in names if name.endswith(".dist-info/METADATA"))).decode()
+        if "License-Expression: Apache-2.0" not in metadata:
+            raise SystemExit(f"{wheel.name} names no licence")
+        for name in names:
+            if name.endswith((".py", ".toml", "METADATA")) and _INDEX.search(archive.read(name).decode()):
+                raise SystemExit(f"{wheel.name}: {name} records the address of a package index")
+
+
+def _try_out(scratch: Path, dist: Path) -> None:
+    home = scratch / "venv"
+    venv.create(home, with_pip=True)
+    python, routeiq = home / "bin" / "python", home / "bin" / "routeiq"
+    _run(
+        [
+            str(python),
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--find-links",
+            str(dist),
+            "routeiq",
+            PLUGIN,
+        ]
+    )
+    clean = {"PATH": os.environ["PATH"], "HOME": str(scratch), "ROUTEIQ_MASTER_KEY": KEY}
+    listed = json.loads(_run([str(routeiq), "plugins", "list", "--json"], cwd=scratch, env=clean))
+    if "routing-rules" not in json.dumps(listed):
+        raise SystemExit(f"the installed plugin is not listed: {listed}")
+    (scratch / "routeiq.yaml").write_text(CONFIG, encoding="utf-8")
+    _run([str(routeiq), "check", "--config", "routeiq.yaml"], cwd=scratch, env=clean)
+    _serve(routeiq, scratch, clean)
+    print("installed from wheels: listed, checked, served")
+
+
+def _serve(routeiq: Path, scratch: Path, clean: dict[str, str]) -> None:
+    command = [str(routeiq), "serve", "--config", "routeiq.yaml", "--port", "0", "--json"]
+    with subprocess.Popen(command, cwd=scratch, env=clean, stdout=subprocess.PIPE, text=True) as served:
+        try:
+            assert served.stdout is not None
+            line = json.loads(served.stdout.readline())["listening"]
+            url = re.search(r"http://\S+", line)
+            if url is None:
+                raise SystemExit(f"no address in {line!r}")
+            answer = _ask(url.group().rstrip(","))
+            if answer["choices"][0]["message"]["content"] != "served from wheels":
+                raise SystemExit(f"a wrong answer: {answer}")
+        finally:
+            served.terminate()
+        if served.wait(30) != 0:
+            raise SystemExit(f"serve ended with {served.returncode}")
+
+
+def _ask(url: str) -> dict[str, object]:
+    body = json.dumps({"model": "auto", "messages": [{"role": "user", "content": "hello"}]}).encode()
+    headers = {"content-type": "application/json", "authorization": f"Bearer {KEY}"}
+    request = urllib.request.Request(f"{url}/v1/chat/completions", body, headers)
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=10) as response:
+                return json.load(response)
+        except urllib.error.URLError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+def _run(command: list[str], *, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
+    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"this failed: {' '.join(command)}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
+    return done.stdout
+
+
+if __name__ == "__main__":
+    main()
