@@ -6,6 +6,9 @@ The road itself is `routeiq.request.pipeline`.
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,10 +26,10 @@ from routeiq.request.ids import new_request_id
 from routeiq.routes.exchange import Exchange
 from routeiq.routes.table import Route
 from routeiq.rules import cooldown_rules
-from routeiq.runtime import Runtime, build
+from routeiq.runtime import Runtime, assemble_all, build
 from routeiq.server.drain import Drain
 from routeiq.server.settings import WorkerSpec
-from routeiq.shared import Shared
+from routeiq.shared import Shared, closed_shared
 from routeiq.telemetry import logs
 from routeiq_sdk import ConfigError, PluginError, RequestError
 from routeiq_sdk.values.http import Headers, HttpResponse
@@ -40,12 +43,19 @@ class App:
     """One worker's application. The runtime is built when the lifespan starts and swapped at a reload."""
 
     def __init__(
-        self, config: Config, *, worker: int = 0, config_path: Path | None = None, lock: Path | None = None
+        self,
+        config: Config,
+        *,
+        worker: int = 0,
+        workers: int = 1,
+        config_path: Path | None = None,
+        lock: Path | None = None,
     ) -> None:
         self._config = config
         self._path = config_path
         self._lock = lock
         self._worker = worker
+        self._workers = workers
         self._shared: Shared | None = None
         self._reloading = asyncio.Lock()
         self._closing: asyncio.Task[None] | None = None
@@ -68,11 +78,12 @@ class App:
     async def start(self) -> None:
         """Open everything. Raises `ConfigError` or `PluginError`."""
         runtime: Runtime | None = None
-        egress = Egress(EgressPolicy.compile((), ()))  # closed until the first runtime serves
+        nobody = EgressPolicy.compile((), ())  # closed until the first runtime serves
+        egress = Egress(nobody, ssl_context=_ssl_context(self._config))
         await egress.open()
         try:
             shared = Shared(self._worker, egress, InFlight(self._config.routeiq.limits.in_flight), drain=self.drain)
-            shared.reload = self.reload
+            shared.reload = self.reload if self._workers == 1 else self._reload_all
             runtime = await build(self._config, shared, lock=self._lock)
         finally:
             if runtime is None:
@@ -118,6 +129,14 @@ class App:
             )
             log.info("reloaded", config=config.revision[:16])
             return config.revision
+
+    async def _reload_all(self) -> str:
+        """Look at the configuration here, so that whoever asked hears what is wrong; then the supervisor tells all
+        workers, this one included."""
+        config = await asyncio.to_thread(read_config, self._path)
+        assemble_all(config, closed_shared(), lock=self._lock)
+        os.kill(os.getppid(), signal.SIGHUP)
+        return config.revision
 
     async def _close(self, old: Runtime, successor: Runtime) -> None:
         try:
@@ -247,6 +266,26 @@ def _log(exchange: Exchange, error: RequestError | None, *, quiet: bool = False)
     )
 
 
+def _ssl_context(config: Config) -> ssl.SSLContext | None:
+    """What `litellm_settings.ssl_verify` asks for. It is read at the start; a reload does not change it."""
+    verify = config.litellm.ssl_verify
+    if verify is True:
+        return None
+    if verify is False:
+        log.warning("certificates of providers are not checked: litellm_settings.ssl_verify is false")
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return context
+    try:
+        return ssl.create_default_context(cafile=verify)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            f"litellm_settings.ssl_verify names {verify!r}, which is no file of certificates: {error}",
+            mend="name a PEM file, or true",
+        ) from None
+
+
 def read_config(path: Path | None) -> Config:
     """The configuration of a file, or the default one. Raises `ConfigError`."""
     return load(path) if path is not None else load_default()
@@ -256,6 +295,8 @@ def factory(spec: WorkerSpec) -> App:
     """The application of one worker; `routeiq serve` names it to the supervisor."""
     path = Path(spec.config_path) if spec.config_path is not None else None
     config = read_config(path)
-    logs.set_up(config.routeiq.logs.format, config.routeiq.logs.level)
+    log_config = config.routeiq.logs
+    style = "json" if config.litellm.json_logs and log_config.format == "auto" else log_config.format
+    logs.set_up(style, "debug" if config.litellm.set_verbose or config.router.set_verbose else log_config.level)
     lock = Path(spec.lock_path) if spec.lock_path is not None else None
-    return App(config, worker=spec.index, config_path=path, lock=lock)
+    return App(config, worker=spec.index, workers=spec.settings.workers, config_path=path, lock=lock)

@@ -54,6 +54,8 @@ class UpstreamError(Exception):
         self.headers = dict(headers or {})
         self.retry_after = retry_after
         self.dispatched = dispatched
+        self.timeout: float | None = None
+        """Seconds the call might have taken; the attempt loop knows."""
         super().__init__(f"{name}: {message}")
 
 

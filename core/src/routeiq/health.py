@@ -34,7 +34,7 @@ async def check(calls: Sequence[Call], *, draining: bool, loading: Sequence[str]
     if draining:
         return Report("draining")
     if loading:
-        return Report("starting", tuple(f"{what} is loading" for what in loading))
+        return Report("starting", tuple(loading))
     answers = await asyncio.gather(*(_ask(call) for call in calls))
     down = [f"{name}: {answer.reason or 'down'}" for name, answer in answers if answer.status == "down"]
     limping = [f"{name}: {answer.reason or 'degraded'}" for name, answer in answers if answer.status == "degraded"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from routeiq import health
-from routeiq.catalog.deployments import deployment_of, priced, provider_of
+from routeiq.catalog.deployments import addresses, deployment_of, priced, provider_of
 from routeiq.catalog.groups import Catalog
 from routeiq.catalog.prices import PriceBook, find_price_map
 from routeiq.config.errors import ConfigErrors
@@ -136,7 +136,8 @@ def _catalog(config: Config) -> Catalog:
         wanted.append((provider, row.model_info.base_model or model))
     prices = PriceBook.load(find_price_map(), config.routeiq.prices, wanted=wanted)
     aliases = {name: (alias.model, alias.hidden) for name, alias in config.router.model_group_alias.items()}
-    deployments = [deployment_of(row, prices, config.environment) for row in rows]
+    drop = config.litellm.drop_params
+    deployments = [deployment_of(row, prices, config.environment, drop_params=drop) for row in rows]
     return Catalog(deployments, aliases, lambda deployment: priced(deployment, prices))
 
 
@@ -212,7 +213,7 @@ def _assemble(
 
 
 def _policy(config: Config, catalog: Catalog) -> EgressPolicy:
-    urls = {d.api_base for d in catalog.deployments if d.api_base is not None}
+    urls = set().union(*(addresses(d) for d in catalog.deployments))
     try:
         return EgressPolicy.compile(urls, config.routeiq.egress.allow)
     except EgressRefused as error:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from routeiq.upstream.base import Whole
+from routeiq_sdk import Secret
 from routeiq_testkit import Reply, ToolCall, Usage
 
 HELLO = {"model": "fast", "messages": [{"role": "user", "content": "hi"}]}
@@ -164,3 +165,29 @@ async def test_the_same_body_can_be_sent_again(lane: Any) -> None:
     await lane.answer(fields, provider="anthropic")
     await lane.answer(fields, provider="anthropic")
     assert lane.upstream.requests[0].fields == lane.upstream.requests[1].fields
+
+
+async def test_blanks_of_litellms_own_do_not_reach_the_client(lane: Any) -> None:
+    part = {"content": {"role": "model", "parts": [{"text": "Hi"}]}, "finishReason": "STOP"}
+    counts = {"promptTokenCount": 3, "candidatesTokenCount": 2, "totalTokenCount": 5}
+    lane.upstream.script(Reply.json({"candidates": [part], "usageMetadata": counts}))
+    answer = await lane.answer(provider="gemini", model="gemini-2.0-flash", api_base=lane.upstream.origin)
+    assert answer.keys() == {"id", "created", "model", "object", "choices", "usage"}
+    assert answer["choices"][0]["message"] == {"role": "assistant", "content": "Hi"}
+
+
+async def test_a_provider_with_signed_requests_is_served_through_the_egress(lane: Any) -> None:
+    said = {"message": {"role": "assistant", "content": [{"text": "Hi from nova"}]}}
+    counts = {"inputTokens": 3, "outputTokens": 2, "totalTokens": 5}
+    lane.upstream.script(Reply.json({"output": said, "stopReason": "end_turn", "usage": counts}))
+    params = {
+        "aws_access_key_id": "AKIA",
+        "aws_secret_access_key": Secret("signing-key"),
+        "aws_region_name": "eu-central-1",
+        "aws_bedrock_runtime_endpoint": lane.upstream.origin,
+    }
+    answer = await lane.answer(
+        provider="bedrock", model="amazon.nova-lite-v1:0", api_base=None, api_key=None, params=params
+    )
+    assert answer["choices"][0]["message"]["content"] == "Hi from nova"
+    assert lane.upstream.requests[0].headers["authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKIA/")

@@ -76,8 +76,17 @@ def base_url(params: LitellmParams) -> str | None:
     return native.base_url if native is not None else None
 
 
-def deployment_of(row: ModelRow, prices: PriceBook, environment: Mapping[str, str]) -> Deployment:
-    """The deployment of a row. Its price is `None` when neither the row nor the price book knows one."""
+def addresses(deployment: Deployment) -> set[str]:
+    """Every address that the operator wrote on a row: its base, and endpoints among a provider's own settings."""
+    written = [deployment.api_base, *deployment.params.values()]
+    return {value for value in written if isinstance(value, str) and value.startswith(("http://", "https://"))}
+
+
+def deployment_of(
+    row: ModelRow, prices: PriceBook, environment: Mapping[str, str], *, drop_params: bool = False
+) -> Deployment:
+    """The deployment of a row. Its price is `None` when neither the row nor the price book knows one; `drop_params` is
+    what rows without a word of their own get."""
     params, info = row.litellm_params, row.model_info
     provider, model, native = provider_of(params)
     facts = prices.facts(provider, info.base_model or model)
@@ -119,7 +128,7 @@ def deployment_of(row: ModelRow, prices: PriceBook, environment: Mapping[str, st
             "access_groups": list(info.access_groups),
             "api_version": params.api_version,
             "cooldown_time": params.cooldown_time,
-            "drop_params": params.drop_params,
+            "drop_params": drop_params if params.drop_params is None else params.drop_params,
             "mock_response": params.mock_response,
             "organization": params.organization,
         },

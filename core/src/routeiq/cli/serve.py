@@ -44,6 +44,7 @@ def serve(
         config_path=str(path.resolve()) if path is not None else None,
         settings=_settings(config.routeiq.server, config.routeiq.limits),
         lock_path=str(locked.resolve()) if locked is not None else None,
+        check=("-m", "routeiq", "check", "--config", str(path.resolve())) if path is not None else (),
     )
 
     def announce(line: str) -> None:

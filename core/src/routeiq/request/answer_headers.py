@@ -5,6 +5,7 @@ Bodies and statuses are the surfaces' business.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from routeiq import __version__
@@ -26,6 +27,7 @@ _DROPPED_PROVIDER = frozenset(
     }
 )
 _MOST_PROVIDER_BYTES = 2048
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]+")
 EMULATED = {"1.80": "1.80.10", "1.109": "1.109.1"}
 
 
@@ -78,9 +80,15 @@ class AnswerHeaders:
         if ctx.decision_id is not None:
             headers.append((b"x-routeiq-decision-id", ctx.decision_id.encode()))
         if ctx.decision is not None:
-            headers.append((b"x-routeiq-strategy", ctx.decision.strategy.encode()))
+            headers.append((b"x-routeiq-strategy", _safe(ctx.decision.strategy)))
         headers += _provider(provider)
         return headers
+
+
+def of_failure(provider: Mapping[str, str], timeout: float | None) -> dict[str, str]:
+    """What an error carries about the provider that caused it."""
+    told = {name.decode("latin-1"): value.decode("latin-1") for name, value in _provider(provider)}
+    return told if timeout is None else {"x-litellm-timeout": f"{timeout:g}", **told}
 
 
 def usd(nano: int) -> str:
@@ -126,5 +134,10 @@ def _provider(headers: Mapping[str, str]) -> RawHeaders:
     return out
 
 
+def line(name: str, value: str) -> tuple[bytes, bytes]:
+    """A header that somebody else worded, as it may be sent."""
+    return _safe(name.lower()), _safe(value)
+
+
 def _safe(value: str) -> bytes:
-    return value.encode("latin-1", "replace").replace(b"\r", b" ").replace(b"\n", b" ")
+    return _CONTROL.sub(b" ", value.encode("latin-1", "replace")).strip()

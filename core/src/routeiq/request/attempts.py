@@ -17,6 +17,7 @@ from typing import Any
 from routeiq.errors import Errors, UpstreamError
 from routeiq.plugins.compiled import Pipeline
 from routeiq.request import gates
+from routeiq.request.answer_headers import of_failure
 from routeiq.request.choice import Choice
 from routeiq.request.cooldown import Cooldowns
 from routeiq.request.plan import Plan
@@ -101,26 +102,32 @@ class Attempts:
                 return await self._group(ctx, body, plan, target, used)
             except UpstreamError as error:
                 wanted = plan.fallbacks(target.group.name, error.name)
-                self._queue(targets, known, wanted, special=error.name == "ContextWindowExceededError")
+                self._queue(ctx, targets, known, wanted, special=error.name == "ContextWindowExceededError")
                 if not targets or used >= plan.rules.max_fallbacks:
-                    raise self._errors.upstream(error, plan.ranked[0].name, _names(wanted)) from error
+                    refusal = self._errors.upstream(error, plan.ranked[0].name, _names(wanted))
+                    refusal.headers = {**of_failure(error.headers, error.timeout), **refusal.headers}
+                    raise refusal from error
             except RequestError:
-                self._queue(targets, known, plan.fallbacks(target.group.name, ""), special=False)
+                self._queue(ctx, targets, known, plan.fallbacks(target.group.name, ""), special=False)
                 if not targets or used >= plan.rules.max_fallbacks:
                     raise
 
-    def _queue(self, targets: deque[_Target], known: set[str], wanted: Sequence[Any], *, special: bool) -> None:
+    def _queue(
+        self, ctx: Context, targets: deque[_Target], known: set[str], wanted: Sequence[Any], *, special: bool
+    ) -> None:
+        allowed = ctx.principal.models  # a fallback is no way round the list of models a key may use
         fresh: list[_Target] = []
         for item in wanted:
             name = item if isinstance(item, str) else item.get("model")
             if not isinstance(name, str):
                 continue
             params = {} if isinstance(item, str) else {key: value for key, value in item.items() if key != "model"}
-            if name in known and not params:
+            way = f"{name} {params}" if params else name
+            if way in known or (allowed is not None and name not in allowed):
                 continue
             group = self._resolve(name)
             if group is not None:
-                known.add(name)
+                known.add(way)
                 fresh.append(_Target(group, params))
         if special:
             targets.extendleft(reversed(fresh))
@@ -169,6 +176,7 @@ class Attempts:
                 limits = Limits(min(_CONNECT_SECONDS, timeout), timeout, self._idle_seconds, _MOST_ANSWER_BYTES)
                 reply = await self._adapters[deployment.wire].exchange(deployment, attempt, body, limits)
         except UpstreamError as error:
+            error.timeout = timeout
             self.leave(deployment)
             await self.ended(ctx, deployment, number, started, error)
             raise

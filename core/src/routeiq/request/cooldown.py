@@ -88,7 +88,8 @@ class Cooldowns:
         if not self._bench(seen, name, status, alone=alone, now=now):
             return False
         told = retry_after if retry_after is not None and 0 < retry_after <= _LONGEST_TOLD_WAIT else None
-        seen.benched_until = now + (told or cooldown or self.rules.seconds)
+        seconds = cooldown if cooldown is not None else self.rules.seconds
+        seen.benched_until = now + (told or seconds)
         return True
 
     def _bench(self, seen: _History, name: str, status: int, *, alone: bool, now: float) -> bool:

@@ -14,7 +14,7 @@ import orjson
 from routeiq.errors import UpstreamError
 from routeiq.limits.reading import ClientGone
 from routeiq.request import frames, gates, translation
-from routeiq.request.answer_headers import RawHeaders
+from routeiq.request.answer_headers import RawHeaders, line
 from routeiq.request.attempts import Served
 from routeiq.request.plan import Plan
 from routeiq.request.relay import Passed, Relay
@@ -75,7 +75,7 @@ class Delivery:
         if self._ctx.decision_id is not None:
             headers.append((b"x-routeiq-decision-id", self._ctx.decision_id.encode()))
         headers.append((b"x-litellm-response-cost", b"0"))
-        headers += [(name.encode(), value.encode("latin-1", "replace")) for name, value in error.headers.items()]
+        headers += [line(name, value) for name, value in error.headers.items()]
         await self._answer(error.status, headers, self._surface.error(error, profile))
 
     async def _whole(self, served: Served, reply: Whole, body: Body, plan: Plan) -> None:
@@ -216,9 +216,7 @@ class Delivery:
 
     async def _head(self, status: int, headers: RawHeaders) -> None:
         self._started = True
-        headers += [
-            (name.encode(), value.encode("latin-1", "replace")) for name, value in self._ctx.answer_headers.items()
-        ]
+        headers += [line(name, value) for name, value in self._ctx.answer_headers.items()]
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
     async def _body(self, block: bytes, more: bool = True) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from routeiq.errors import Errors
+from routeiq.upstream.fields import REFUSED
 from routeiq.wires.body import Body
 from routeiq_sdk import Context, ModelGroup
 
@@ -27,6 +28,8 @@ MOCKS = {
     "mock_testing_content_policy_fallbacks": "ContentPolicyViolationError",
     "mock_testing_rate_limit_error": "RateLimitError",
 }
+
+_OVERRIDE = "router_settings_override"
 
 FallbackMap = Mapping[str, Sequence[Any]]
 
@@ -102,12 +105,10 @@ class Plan:
 
 def make_plan(ctx: Context, body: Body, ranked: tuple[ModelGroup, ...], rules: RoutingRules, errors: Errors) -> Plan:
     """The plan of one request from the rules, its headers and its body. Raises `RequestError` on wrong types."""
-    override = body.param("router_settings_override") if "router_settings_override" in body.fields else None
-    if override is not None and not isinstance(override, dict):
-        raise errors.wrong_type("router_settings_override", "an object")
+    override = _override(body, errors)
     retries = _number(ctx, body, "num_retries", "x-litellm-num-retries", errors)
-    if retries is None and override:
-        retries = override.get("num_retries")
+    if retries is None:
+        retries = _checked_number(override.get("num_retries"), f"{_OVERRIDE}.num_retries", errors)
     mock, canned = _mock(ctx, body, rules)
     return Plan(
         ranked=ranked,
@@ -116,22 +117,50 @@ def make_plan(ctx: Context, body: Body, ranked: tuple[ModelGroup, ...], rules: R
         told_timeout=_number(ctx, body, "timeout", "x-litellm-timeout", errors),
         told_stream_timeout=_number(ctx, body, "stream_timeout", "x-litellm-stream-timeout", errors),
         client_fallbacks=_client_fallbacks(body, errors),
-        overrides=_maps(override or {}),
+        overrides=_maps(override, errors),
         mock=mock,
         mock_response=canned,
     )
 
 
-def fallback_map(value: Any) -> dict[str, list[Any]]:
-    """LiteLLM's list of one-entry mappings as one mapping."""
-    if isinstance(value, Mapping):
-        return {name: list(targets) for name, targets in value.items()}
-    return {name: list(targets) for item in value or () for name, targets in item.items()}
+def _override(body: Body, errors: Errors) -> Mapping[str, Any]:
+    told = body.param(_OVERRIDE) if _OVERRIDE in body.fields else None
+    if told is None:
+        return {}
+    if not isinstance(told, dict):
+        raise errors.wrong_type(_OVERRIDE, "an object")
+    return told
 
 
-def _maps(override: Mapping[str, Any]) -> dict[str, FallbackMap]:
+def _maps(override: Mapping[str, Any], errors: Errors) -> dict[str, FallbackMap]:
     names = ("fallbacks", "context_window_fallbacks", "content_policy_fallbacks")
-    return {name: fallback_map(override[name]) for name in names if isinstance(override.get(name), list | dict)}
+    return {
+        name: _fallback_map(override[name], f"{_OVERRIDE}.{name}", errors)
+        for name in names
+        if override.get(name) is not None
+    }
+
+
+def _fallback_map(value: Any, field: str, errors: Errors) -> dict[str, list[Any]]:
+    """LiteLLM's list of one-entry mappings, or one mapping, of names to lists."""
+    found: dict[str, list[Any]] = {}
+    for item in value if isinstance(value, list) else [value]:
+        if not isinstance(item, dict) or not all(isinstance(targets, list) for targets in item.values()):
+            raise errors.wrong_type(field, "a list of objects from a model to a list of models")
+        for name, targets in item.items():
+            found[name] = _targets(targets, field, errors)
+    return found
+
+
+def _targets(value: list[Any], field: str, errors: Errors) -> list[Any]:
+    """Fallbacks as clients write them: names, or objects with `model` and fields to change."""
+    for item in value:
+        if isinstance(item, dict):
+            for name in sorted(REFUSED & item.keys()):
+                raise errors.refused_field(name)
+        elif not isinstance(item, str):
+            raise errors.wrong_type(field, "a list of model names or objects")
+    return value
 
 
 def _number(ctx: Context, body: Body, field: str, header: str, errors: Errors) -> float | None:
@@ -141,14 +170,15 @@ def _number(ctx: Context, body: Body, field: str, header: str, errors: Errors) -
             value = float(told)
         except ValueError:
             raise errors.wrong_type(header, "a number") from None
-    elif field in body.fields:
-        value = body.param(field)
-        if value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise errors.wrong_type(field, "a number")
-    else:
+        return _checked_number(value, header, errors)
+    return _checked_number(body.param(field), field, errors) if field in body.fields else None
+
+
+def _checked_number(value: Any, field: str, errors: Errors) -> float | None:
+    if value is None:
         return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise errors.wrong_type(field, "a number")
     if not 0 <= value < float("inf"):
         raise errors.wrong_type(field, "a number that is not negative")
     return value
@@ -160,9 +190,9 @@ def _client_fallbacks(body: Body, errors: Errors) -> tuple[Any, ...]:
     told = body.param("fallbacks")
     if told is None:
         return ()
-    if not isinstance(told, list) or not all(isinstance(item, str | dict) for item in told):
+    if not isinstance(told, list):
         raise errors.wrong_type("fallbacks", "a list of model names or objects")
-    return tuple(told)
+    return tuple(_targets(told, "fallbacks", errors))
 
 
 def _mock(ctx: Context, body: Body, rules: RoutingRules) -> tuple[str | None, str | None]:

@@ -112,8 +112,8 @@ class Relay:
             raise self._guard.refusal
 
     def _before_error(self, block: bytes) -> bytes:
-        events = sse.SseSplitter().feed(block)
-        return b"".join(itertools.takewhile(lambda raw: self._rules.error(raw) is None, events))
+        sound = list(itertools.takewhile(lambda raw: self._rules.error(raw) is None, sse.frames(block)))
+        return b"".join(sound)
 
     def _turn(self, block: bytes) -> bytes:
         block = self._restamp(block) if self._translation is None else self._translated(block)

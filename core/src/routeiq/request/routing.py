@@ -72,9 +72,6 @@ class Router:
 
     def _fitting(self, ctx: Context, virtual: VirtualModel, body: Body) -> list[ModelGroup]:
         pool = [group for group in virtual.pool if self._accepts(group, body.wire)]
-        allowed = ctx.principal.models
-        if allowed is not None and virtual.name not in allowed:
-            pool = [group for group in pool if group.name in allowed]
         if not pool:
             raise self._errors.not_served(virtual.name, ctx.surface)
         return pool

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 import orjson
 
 from routeiq.limits.reading import Receive, TooLarge, TooSlow, read_body
+from routeiq.request.answer_headers import line
 from routeiq.request.context import RequestContext
 from routeiq.request.delivery import Send
 from routeiq_sdk.values.http import HttpResponse
@@ -73,9 +74,7 @@ class Exchange:
         self.status = response.status
         headers = [(b"content-type", response.media_type.encode())]
         headers += self.runtime.services.headers.base(self.ctx)
-        headers += [
-            (name.lower().encode(), value.encode("latin-1", "replace")) for name, value in response.headers.items()
-        ]
+        headers += [line(name, value) for name, value in response.headers.items()]
         if isinstance(response.body, bytes):
             headers.append((b"content-length", b"%d" % len(response.body)))
         await self.send({"type": "http.response.start", "status": response.status, "headers": headers})

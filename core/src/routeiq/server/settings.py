@@ -53,6 +53,7 @@ class WorkerSpec:
     settings: ServerSettings
     index: int = 0
     lock_path: str | None = None
+    check: tuple[str, ...] = ()  # arguments of the Python that looks at a configuration before all workers reload it
 
     def build(self) -> ASGIApp:
         module_name, _, function = self.factory.partition(":")
@@ -68,4 +69,5 @@ class WorkerSpec:
     @classmethod
     def from_json(cls, text: str) -> WorkerSpec:
         fields = json.loads(text)
-        return cls(**(fields | {"settings": ServerSettings(**fields["settings"])}))
+        settings = ServerSettings(**fields["settings"])
+        return cls(**(fields | {"settings": settings, "check": tuple(fields["check"])}))

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -23,6 +24,7 @@ from routeiq_sdk.errors import ConfigError
 logger = logging.getLogger("routeiq.server")
 
 START_SECONDS = 120.0
+CHECK_SECONDS = 60.0
 EARLY_DEATHS = 3
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
@@ -66,6 +68,7 @@ class Supervisor:
         self._all_ready = all_ready
         self._complain = complain
         self._stopping = asyncio.Event()
+        self._reload_asked = asyncio.Event()
         self._children: dict[int, Child] = {}
         self._ready: set[int] = set()
         self._owed_reload: set[int] = set()
@@ -76,10 +79,15 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop)
-        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        loop.add_signal_handler(signal.SIGHUP, self._reload_asked.set)
         async with asyncio.TaskGroup() as workers:
-            for index in range(self._spec.settings.workers):
+            keepers = [
                 workers.create_task(self._keep(index), name=f"worker-{index}")
+                for index in range(self._spec.settings.workers)
+            ]
+            reloads = workers.create_task(self._reloads(), name="reloads")
+            await asyncio.wait(keepers)
+            reloads.cancel()
         return self._exit_code
 
     async def _keep(self, index: int) -> None:
@@ -143,6 +151,33 @@ class Supervisor:
         settings = self._spec.settings
         patience = settings.lame_duck_seconds + settings.grace_seconds + LAST_SECONDS + KILL_MARGIN_SECONDS
         asyncio.get_running_loop().call_later(patience, self._kill_all)
+
+    async def _reloads(self) -> None:
+        """All workers or none: the new configuration is looked at once, by a process of its own, before any takes
+        it."""
+        while True:
+            await self._reload_asked.wait()
+            self._reload_asked.clear()
+            problem = await self._problem()
+            if problem is None:
+                self._reload()
+            else:
+                logger.error("reload refused, the old configuration stays: %s", problem)
+
+    async def _problem(self) -> str | None:
+        if not self._spec.check:
+            return None
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-P", *self._spec.check, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+        )
+        try:
+            async with asyncio.timeout(CHECK_SECONDS):
+                _, told = await process.communicate()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+            return f"looking at it took more than {CHECK_SECONDS:g} s"
+        return None if process.returncode == 0 else told.decode(errors="replace").strip()
 
     def _reload(self) -> None:
         """A worker that is still starting would die of SIGHUP, and may have read the old file: it gets its turn."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from routeiq.catalog.providers import NATIVE
 from routeiq.egress import Egress
+from routeiq.upstream import litellm_request
 from routeiq.upstream.anthropic import AnthropicCodec
 from routeiq.upstream.base import Adapter, Codec
 from routeiq.upstream.exchange import HttpAdapter, Target
@@ -17,7 +18,6 @@ from routeiq.upstream.openai import OpenAICodec
 from routeiq_sdk import ConfigError, Deployment
 
 _CODECS: tuple[Codec, ...] = (OpenAICodec(), AnthropicCodec())
-_LITELLM_WIRES = frozenset({"openai-chat", "openai-completion", "openai-embedding", "anthropic-messages"})
 _MOCK_WIRES = frozenset({"openai-chat", "openai-completion", "anthropic-messages"})
 
 
@@ -32,6 +32,7 @@ class Adapters:
             if mine:
                 self.by_wire[codec.wire] = HttpAdapter(codec, egress, mine)
         self._litellm = None
+        self._failure = ""
         if any(d.wire == "litellm" for d in deployments):
             from routeiq.upstream.litellm import LitellmAdapter
 
@@ -42,16 +43,22 @@ class Adapters:
         codec = self._codecs.get(deployment.wire)
         if codec is not None:
             return codec.accepts(client_wire)
-        return client_wire in (_LITELLM_WIRES if deployment.wire == "litellm" else _MOCK_WIRES)
+        return client_wire in (litellm_request.WIRES if deployment.wire == "litellm" else _MOCK_WIRES)
 
     def loading(self) -> tuple[str, ...]:
         """What is not ready to be called yet."""
-        return ("litellm",) if self._litellm is not None and not self._litellm.loaded else ()
+        if self._litellm is None or self._litellm.loaded:
+            return ()
+        return (self._failure or "litellm is loading",)
 
     async def load(self) -> None:
         """Import what is needed. The port is open meanwhile, readiness is false."""
         if self._litellm is not None:
-            await self._litellm.load()
+            try:
+                await self._litellm.load()
+            except ConfigError as error:
+                self._failure = f"litellm cannot be loaded: {error}"
+                raise
 
     async def close(self) -> None:
         """Let go of everything."""

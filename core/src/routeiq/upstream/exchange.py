@@ -114,6 +114,8 @@ async def _read(response: aiohttp.ClientResponse, bound: int, *, cut_at_bound: b
     length = response.content_length
     if length is not None and length <= bound:
         return await response.read()
+    if length is not None and not cut_at_bound:
+        raise _too_large(response.status, bound)
     parts: list[bytes] = []
     size = 0
     async for part in response.content.iter_any():
@@ -123,10 +125,14 @@ async def _read(response: aiohttp.ClientResponse, bound: int, *, cut_at_bound: b
             response.close()
             if cut_at_bound:
                 break
-            raise UpstreamError(
-                "garbage", response.status, "BadGatewayError", f"the provider's answer is larger than {bound >> 20} MiB"
-            )
+            raise _too_large(response.status, bound)
     return b"".join(parts)
+
+
+def _too_large(status: int, bound: int) -> UpstreamError:
+    return UpstreamError(
+        "garbage", status, "BadGatewayError", f"the provider's answer is larger than {bound >> 20} MiB"
+    )
 
 
 def _json(body: bytes) -> bytes:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from routeiq.upstream.litellm_line import Line
 
 _CLOSE_SECONDS = 5.0
+_MAY_BE_EMPTY = frozenset({"choices", "data", "delta", "embedding", "message", "usage"})
 _DONE = sse.frame(b"[DONE]")
 
 
@@ -44,24 +45,25 @@ def _document(answer: Any) -> dict[str, Any]:
         document = answer.model_dump(mode="json", exclude_none=True)
     except AttributeError:
         raise garbage("litellm gave no answer on the wire of OpenAI") from None
+    _tidy(document)
     for choice in document.get("choices") or ():
-        _drop_empty_extras(choice)
-        _drop_empty_extras(choice.get("delta"))
+        _tidy(choice)
+        _tidy(choice.get("delta"))
         if "message" in choice:
-            _drop_empty_extras(choice["message"])
+            _tidy(choice["message"])
             choice["message"].setdefault("content", None)  # null beside tool calls, never absent
     return dict(document)
 
 
-def _drop_empty_extras(holder: Any) -> None:
+def _tidy(holder: Any) -> None:
     """What litellm found beyond the wire stays, since some of it has to come back (signatures); its blanks go."""
-    extras = holder.get("provider_specific_fields") if isinstance(holder, dict) else None
+    if not isinstance(holder, dict):
+        return
+    extras = holder.get("provider_specific_fields")
     if isinstance(extras, dict):
-        kept = {name: value for name, value in extras.items() if value is not None}
-        if kept:
-            holder["provider_specific_fields"] = kept
-        else:
-            del holder["provider_specific_fields"]
+        holder["provider_specific_fields"] = {name: value for name, value in extras.items() if value is not None}
+    for name in [name for name, value in holder.items() if value in ([], {}) and name not in _MAY_BE_EMPTY]:
+        del holder[name]
 
 
 class LitellmStream:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from routeiq.upstream.litellm_line import Line
 
 _LONGEST_MESSAGE = 2000
+_LONGEST_REASON = 200
 _SHORTEST_SECRET = 6
 # Classes that say no more than the status does; the gateway's own word for the status is as good.
 _PLAIN = frozenset(
@@ -92,14 +93,13 @@ def _told(error: Exception, line: Line) -> UpstreamError:
     if name == "Timeout":
         return UpstreamError("timeout", 0, name, "the provider took too long")
     if not line.sent:
-        # Refused before anything left, or said by an SDK with connections of its own.
-        refused = 400 <= status < 500
-        return _said(error, name, status, message, dispatched=not refused)
+        return _said(error, name, status, message, dispatched=False)
     event = _error_event(b"".join(line.tail))
     if event is not None:
         return stream_failure(event)
     if status == 0 or status >= 500 or name == "APIResponseValidationError":
-        return garbage("the provider's answer cannot be read")
+        why = message.partition("\n")[0].partition(", Original Response")[0][:_LONGEST_REASON]
+        return garbage(f"the provider's answer cannot be read: {why}")
     return _said(error, name, status, message, dispatched=True)
 
 

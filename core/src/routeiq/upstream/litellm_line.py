@@ -71,6 +71,9 @@ class Line:
         self.sent += 1
         self.headers = dict(response.headers)
         assert isinstance(response.stream, httpx.AsyncByteStream)
+        if self._closed:  # meanwhile; nobody would give this connection back
+            await response.stream.aclose()
+            raise LineBroken("the call is over", request=request)
         self._open.append(response.stream)
         watched = _Watched(self, response.stream, request, self._max_bytes)
         if response.status_code < 300:
