@@ -107,11 +107,7 @@ def _serve(routeiq: Path, scratch: Path, clean: dict[str, str]) -> None:
     with subprocess.Popen(command, cwd=scratch, env=clean, stdout=subprocess.PIPE, text=True) as served:
         try:
             assert served.stdout is not None
-            line = json.loads(served.stdout.readline())["listening"]
-            url = re.search(r"http://\S+", line)
-            if url is None:
-                raise SystemExit(f"no address in {line!r}")
-            answer = _ask(url.group().rstrip(","))
+            answer = _ask(json.loads(served.stdout.readline())["listening"])
             if answer["choices"][0]["message"]["content"] != "served from wheels":
                 raise SystemExit(f"a wrong answer: {answer}")
         finally:

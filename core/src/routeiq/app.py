@@ -112,8 +112,6 @@ class App:
         if shared is None or shared.current is None:
             raise ConfigError("the gateway is not running")
         async with self._reloading:
-            if self._closing is not None:
-                await asyncio.wait((self._closing,))  # one old runtime at a time
             old = shared.current
             try:
                 config = await asyncio.to_thread(read_config, self._path)
@@ -125,7 +123,7 @@ class App:
             shared.in_flight.most = config.routeiq.limits.in_flight
             self._serve_from(runtime, shared)
             self._closing = asyncio.get_running_loop().create_task(
-                self._close(old, runtime), name="close the old runtime"
+                self._close(old, runtime, self._closing), name="close the old runtime"
             )
             log.info("reloaded", config=config.revision[:16])
             return config.revision
@@ -138,7 +136,9 @@ class App:
         os.kill(os.getppid(), signal.SIGHUP)
         return config.revision
 
-    async def _close(self, old: Runtime, successor: Runtime) -> None:
+    async def _close(self, old: Runtime, successor: Runtime, earlier: asyncio.Task[None] | None) -> None:
+        if earlier is not None:
+            await asyncio.wait((earlier,))  # requests of a runtime older still may use plugins that it kept
         try:
             await old.close(successor)
         except Exception as error:
@@ -204,7 +204,11 @@ class App:
             return
         in_flight = runtime.shared.in_flight
         if not in_flight.enter():
-            await _refuse(exchange, route, runtime.services.errors.overloaded(_RETRY_SECONDS))
+            refusal = runtime.services.errors.overloaded(_RETRY_SECONDS)
+            if route.access == "road":
+                await runtime.road.refuse(ctx, route.surface, send, refusal)
+            else:
+                await _refuse(exchange, route, refusal)
             return
         try:
             if route.access == "road":

@@ -158,10 +158,6 @@ class Errors:
             headers={"retry-after": f"{retry_after:g}"},
         )
 
-    def draining(self) -> RequestError:
-        """The gateway is shutting down."""
-        return RequestError(503, "The gateway is shutting down.", type="overloaded_error", headers={"retry-after": "1"})
-
     def cooling(self, model: str, seconds: float) -> RequestError:
         """Every deployment of the model is benched."""
         wait = max(1, round(seconds))

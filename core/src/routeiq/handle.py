@@ -32,6 +32,7 @@ class PluginHandle:
     def __init__(self, plugin: str, first: Runtime) -> None:
         self._plugin = plugin
         self._first = first
+        self._before = first.shared.current
         self._background = Background()
         self._spools: dict[str, Spool] = {}
         self._opening = asyncio.Lock()
@@ -66,7 +67,7 @@ class PluginHandle:
 
     @property
     def groups(self) -> Mapping[str, ModelGroup]:
-        """The model groups served now."""
+        """The model groups served now; during `setup` those that will be."""
         return self._now.catalog.groups
 
     async def spool(self, name: str) -> SpoolService:
@@ -99,7 +100,8 @@ class PluginHandle:
 
     @property
     def _now(self) -> Runtime:
-        return self._first.shared.current or self._first
+        current = self._first.shared.current
+        return self._first if current is None or current is self._before else current
 
 
 class PluginEgress:

@@ -39,7 +39,7 @@ from routeiq.strategies import StrategyRegistry
 from routeiq.telemetry.fan_out import FanOut
 from routeiq.telemetry.request_log import log_request
 from routeiq.upstream.adapters import Adapters, api_base
-from routeiq_sdk import ConfigError, Context, ModelGroup
+from routeiq_sdk import ConfigError, Context, ModelGroup, PluginError
 
 _CLOSE_SECONDS = 20.0
 
@@ -100,7 +100,10 @@ async def build(
 ) -> Runtime:
     """The runtime of a configuration, its plugins set up. Raises `ConfigError` or `PluginError`; `previous` serves
     on."""
-    runtime = assemble_all(config, shared, previous=previous, lock=lock)
+    try:
+        runtime = assemble_all(config, shared, previous=previous, lock=lock)
+    except PluginError as error:
+        raise ConfigError(str(error)) from error  # what the YAML asks for cannot be had: another try would not help
     await runtime.plugins.open(lambda name: PluginHandle(name, runtime))
     return runtime
 
@@ -138,7 +141,7 @@ def _catalog(config: Config) -> Catalog:
     aliases = {name: (alias.model, alias.hidden) for name, alias in config.router.model_group_alias.items()}
     drop = config.litellm.drop_params
     deployments = [deployment_of(row, prices, config.environment, drop_params=drop) for row in rows]
-    return Catalog(deployments, aliases, lambda deployment: priced(deployment, prices))
+    return Catalog(deployments, aliases, lambda deployment: priced(deployment, prices), prices.models)
 
 
 def _assemble(

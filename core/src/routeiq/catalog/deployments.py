@@ -130,6 +130,7 @@ def deployment_of(
             "cooldown_time": params.cooldown_time,
             "drop_params": drop_params if params.drop_params is None else params.drop_params,
             "mock_response": params.mock_response,
+            "num_retries": params.num_retries if params.num_retries is not None else params.max_retries,
             "organization": params.organization,
         },
     )

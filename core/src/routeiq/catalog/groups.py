@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from routeiq_sdk import Deployment, ModelGroup
@@ -31,8 +31,10 @@ class Catalog:
         deployments: Iterable[Deployment],
         aliases: Mapping[str, tuple[str, bool]],
         priced: Callable[[Deployment], Deployment],
+        known: Callable[[str], Sequence[str]],
     ) -> None:
-        """`aliases` maps a name to its target and whether it is hidden; `priced` prices a row that a wildcard made."""
+        """`aliases` maps a name to its target and whether it is hidden; `priced` prices a row that a wildcard made;
+        `known` names the models of a provider."""
         rows = _with_unique_ids(tuple(deployments))
         names = dict.fromkeys(d.group for d in rows)
         groups = {name: ModelGroup(name, tuple(d for d in rows if d.group == name)) for name in names}
@@ -44,6 +46,7 @@ class Catalog:
         )
         self._aliases = dict(aliases)
         self._priced = priced
+        self._known = known
         self._expanded: OrderedDict[str, ModelGroup] = OrderedDict()
 
     def resolve(self, name: str) -> ModelGroup | None:
@@ -57,11 +60,21 @@ class Catalog:
         return self._expand(name)
 
     def listed(self) -> list[Listed]:
-        """Every name that can be asked for; wildcards as written, hidden aliases left out."""
+        """Every name that can be asked for, hidden aliases left out. A provider's plain wildcard (`openai/*`) is shown
+        as
+        the models that are known of it, others as written."""
         found = [Listed(name, group) for name, group in self.groups.items()]
-        found += [Listed(group.name, group) for _, group in self._wildcards]
+        for _, group in self._wildcards:
+            found += self._listed_wildcard(group)
         found += [Listed(name, self.resolve(name)) for name, (_, hidden) in self._aliases.items() if not hidden]
         return found
+
+    def _listed_wildcard(self, group: ModelGroup) -> list[Listed]:
+        prefix, _, rest = group.name.partition("/")
+        first = group.deployments[0]
+        names = self._known(first.provider) if rest == "*" and first.model == "*" else ()
+        shown = [f"{prefix}/{name}" for name in names]
+        return [Listed(name, group) for name in shown if name not in self.groups] or [Listed(group.name, group)]
 
     def _expand(self, name: str) -> ModelGroup | None:
         known = self._expanded.get(name)

@@ -94,6 +94,13 @@ class PriceBook:
             return replace(entry.facts, tiered=False, other_charges=())
         return entry.facts
 
+    def models(self, provider: str) -> list[str]:
+        """A provider's models that the map has, by the provider's own names; only those that a wanted pattern
+        matched."""
+        prefix = f"{provider}/"
+        names = (name.removeprefix(prefix) for name, entry in self._entries.items() if entry.belongs_to(provider))
+        return sorted({name for name in names if "/" not in name and not name.startswith("ft:")})
+
     def _entry(self, provider: str, model: str) -> MapEntry | None:
         for place, name in enumerate(names_of(provider, model)):
             entry = self._entries.get(name)

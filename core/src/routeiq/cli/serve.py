@@ -48,7 +48,8 @@ def serve(
     )
 
     def announce(line: str) -> None:
-        click.echo(json.dumps({"listening": line}) if as_json else f"RouteIQ {line}")
+        address = line.removeprefix("listening on ").partition(",")[0]
+        click.echo(json.dumps({"listening": address}) if as_json else f"RouteIQ {line}")
 
     sys.exit(run(spec, announce, lambda line: click.echo(f"routeiq: {line}", err=True)))
 

@@ -30,17 +30,12 @@ async def read_body(receive: Receive, most_bytes: int, seconds: float, told_leng
     `ClientGone`."""
     if told_length is not None and told_length > most_bytes:
         raise TooLarge
-    message = await _within(receive, seconds)
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body", False):
-        if len(body) > most_bytes:
-            raise TooLarge
-        return body
-    parts = [body]
-    size = len(body)
+    parts: list[bytes] = []
+    size = 0
+    more = True
     try:
         async with asyncio.timeout(seconds):
-            while message.get("more_body", False):
+            while more:
                 message = await receive()
                 if message["type"] == "http.disconnect":
                     raise ClientGone
@@ -49,17 +44,7 @@ async def read_body(receive: Receive, most_bytes: int, seconds: float, told_leng
                 if size > most_bytes:
                     raise TooLarge
                 parts.append(part)
+                more = message.get("more_body", False)
     except TimeoutError:
         raise TooSlow from None
-    return b"".join(parts)
-
-
-async def _within(receive: Receive, seconds: float) -> Message:
-    try:
-        async with asyncio.timeout(seconds):
-            message = await receive()
-    except TimeoutError:
-        raise TooSlow from None
-    if message["type"] == "http.disconnect":
-        raise ClientGone
-    return message
+    return parts[0] if len(parts) == 1 else b"".join(parts)

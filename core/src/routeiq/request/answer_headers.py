@@ -122,15 +122,15 @@ def _provider(headers: Mapping[str, str]) -> RawHeaders:
         lower = name.lower()
         if lower in _DROPPED_PROVIDER:
             continue
-        pair = (b"llm_provider-" + _safe(lower), _safe(value))
-        size += len(pair[0]) + len(pair[1]) + 4
-        if size > _MOST_PROVIDER_BYTES:
-            break  # LiteLLM's clients expect less than 4 kB of headers in all
-        out.append(pair)
+        pairs = [(b"llm_provider-" + _safe(lower), _safe(value))]
         if lower.startswith(_KEPT_PROVIDER):
-            out.append((_safe(lower), pair[1]))
+            pairs.append((_safe(lower), pairs[0][1]))
         elif lower == "request-id" or (lower == "x-request-id" and "request-id" not in headers):
-            out.append((b"request-id", pair[1]))
+            pairs.append((b"request-id", pairs[0][1]))
+        added = sum(len(key) + len(text) + 4 for key, text in pairs)
+        if size + added <= _MOST_PROVIDER_BYTES:  # LiteLLM's clients expect less than 4 kB of headers in all
+            size += added
+            out += pairs
     return out
 
 

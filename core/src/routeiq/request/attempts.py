@@ -152,7 +152,8 @@ class Attempts:
                     calls -= 1  # nobody was called: another target is no retry
                 self._bench(deployment, error, alone=len(candidates) == 1)
                 elsewhere = self._choice.others(candidates, tried)
-                if calls > plan.retries(group.name, error.name) or not _again(error, elsewhere):
+                most = plan.retries(group.name, error.name, deployment.info.get("num_retries"))
+                if calls > most or not _again(error, elsewhere):
                     raise
                 if not elsewhere:
                     await asyncio.sleep(_pause(calls, error, plan.rules.retry_after))

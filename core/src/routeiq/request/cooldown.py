@@ -5,7 +5,7 @@ It knows nothing of requests; the attempt loop tells it how calls ended.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -17,6 +17,10 @@ _RETRYABLE = frozenset({408, 409, 429})
 _WINDOW_SECONDS = 60.0
 _RATIO_FLOOR = 5
 _LONGEST_TOLD_WAIT = 60.0
+_MOST_KEPT = 10_000
+
+_Key = tuple[str, str]
+"""Id and model: a wildcard's row has one id and many models, and one that does not exist must not bench the rest."""
 
 
 @dataclass(slots=True)
@@ -42,12 +46,12 @@ class Cooldowns:
     def __init__(self, clock: Clock, rules: CooldownRules) -> None:
         self._clock = clock
         self.rules = rules
-        self._history: dict[str, _History] = {}
+        self._history: OrderedDict[_Key, _History] = OrderedDict()
 
     def keep(self, ids: Sequence[str]) -> None:
         """Forget deployments that are gone."""
         known = set(ids)
-        self._history = {key: value for key, value in self._history.items() if key in known}
+        self._history = OrderedDict((key, value) for key, value in self._history.items() if key[0] in known)
 
     def healthy(self, deployments: Sequence[Deployment]) -> Sequence[Deployment]:
         """Those that are not benched now."""
@@ -55,17 +59,17 @@ class Cooldowns:
         if not history:
             return deployments
         now = self._clock.monotonic()
-        return [d for d in deployments if (seen := history.get(d.id)) is None or seen.benched_until <= now]
+        return [d for d in deployments if (seen := history.get((d.id, d.model))) is None or seen.benched_until <= now]
 
     def wait(self, deployments: Sequence[Deployment]) -> float:
         """Seconds until the first of them is back."""
         now = self._clock.monotonic()
-        ends = [seen.benched_until for d in deployments if (seen := self._history.get(d.id)) is not None]
+        ends = [seen.benched_until for d in deployments if (seen := self._history.get((d.id, d.model))) is not None]
         return max(0.0, min(ends, default=now) - now)
 
     def succeeded(self, deployment: Deployment) -> None:
         """Note a call that worked; only a deployment that failed lately has a history to keep."""
-        seen = self._history.get(deployment.id)
+        seen = self._history.get((deployment.id, deployment.model))
         if seen is not None:
             seen.calls.append((self._clock.monotonic(), True))
 
@@ -83,7 +87,9 @@ class Cooldowns:
         if self.rules.disabled or (400 <= status < 500 and status not in _COUNTED_4XX):
             return False
         now = self._clock.monotonic()
-        seen = self._history.setdefault(deployment.id, _History())
+        seen = self._history.setdefault((deployment.id, deployment.model), _History())
+        if len(self._history) > _MOST_KEPT:
+            self._history.popitem(last=False)
         seen.calls.append((now, False))
         if not self._bench(seen, name, status, alone=alone, now=now):
             return False
@@ -95,7 +101,8 @@ class Cooldowns:
     def _bench(self, seen: _History, name: str, status: int, *, alone: bool, now: float) -> bool:
         recent = [ok for at, ok in seen.calls if now - at <= _WINDOW_SECONDS]
         fails = recent.count(False)
-        allowed = self.rules.allowed_fails_policy.get(name + "AllowedFails", self.rules.allowed_fails)
+        kind = "TimeoutError" if name == "Timeout" else name
+        allowed = self.rules.allowed_fails_policy.get(kind + "AllowedFails", self.rules.allowed_fails)
         if allowed is not None:
             return fails > allowed
         if status == 429 and not alone:

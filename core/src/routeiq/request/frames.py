@@ -19,6 +19,9 @@ from routeiq_sdk import Usage
 USAGE = re.compile(rb'"usage"\s*:\s*\{')
 _FINISH = re.compile(rb'"finish_reason"\s*:\s*"')
 _ERROR = re.compile(rb'^data:\s*\{\s*"error"\s*:\s*[{"]', re.MULTILINE)
+# At the begin of a line only: a model may say these words, too.
+_DONE = re.compile(rb"(?:\A|[\r\n])data: ?\[DONE\]")
+_MESSAGE_STOP = re.compile(rb'(?:\A|[\r\n])(?:event: ?message_stop\b|data: ?\{\s*"type"\s*:\s*"message_stop")')
 _MODEL = re.compile(rb'"model"\s*:\s*"(?:[^"\\]|\\.)*"')
 
 Document = dict[str, Any]
@@ -120,7 +123,7 @@ class OpenAIFrames:
 
     def ends(self, block: bytes) -> bool:
         """`[DONE]`."""
-        return b"data: [DONE]" in block or b"data:[DONE]" in block
+        return b"[DONE]" in block and _DONE.search(block) is not None
 
     def nearly_ended(self, block: bytes) -> bool:
         """A finish reason that is not null."""
@@ -176,7 +179,7 @@ class AnthropicFrames:
 
     def ends(self, block: bytes) -> bool:
         """`message_stop`."""
-        return b"event: message_stop" in block or b'"type":"message_stop"' in block
+        return b"message_stop" in block and _MESSAGE_STOP.search(block) is not None
 
     def nearly_ended(self, block: bytes) -> bool:
         """Nothing short of `message_stop` counts."""

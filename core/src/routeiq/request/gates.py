@@ -15,6 +15,7 @@ import structlog
 from routeiq.errors import Errors
 from routeiq.plugins.compiled import Call
 from routeiq.request.auth import conceal
+from routeiq.wires.body import Malformed
 from routeiq_sdk import Context, Reject, RequestError
 
 log = structlog.get_logger("routeiq.gates")
@@ -93,7 +94,7 @@ class Stage:
             await self._timeout.__aexit__(kind, error, trace)
         except TimeoutError:
             error = TimeoutError(f"no answer within the {STAGE_SECONDS:g} s of its stage")
-        if isinstance(error, Exception) and not isinstance(error, RequestError):
+        if isinstance(error, Exception) and not isinstance(error, RequestError | Malformed):
             failed(self._current, self._ctx, error)
             raise self._errors.plugin_failed(self._current.plugin, self._current.hook) from None
 

@@ -70,6 +70,11 @@ class Road:
         async with self._journey(ctx, surface, send) as journey:
             await self._on_from_the_body(ctx, surface, fields, None, journey)
 
+    async def refuse(self, ctx: RequestContext, surface: Surface, send: Send, error: RequestError) -> None:
+        """Turn a request away at the door. It leaves a record like any other."""
+        async with self._journey(ctx, surface, send):
+            raise error
+
     async def _on_from_the_body(
         self, ctx: RequestContext, surface: Surface, fields: dict[str, Raw], asked_model: str | None, journey: Journey
     ) -> None:

@@ -14,14 +14,6 @@ from routeiq.upstream.fields import REFUSED
 from routeiq.wires.body import Body
 from routeiq_sdk import Context, ModelGroup
 
-_RETRY_POLICY_NAMES = {
-    "BadRequestError": "BadRequestErrorRetries",
-    "AuthenticationError": "AuthenticationErrorRetries",
-    "Timeout": "TimeoutErrorRetries",
-    "RateLimitError": "RateLimitErrorRetries",
-    "ContentPolicyViolationError": "ContentPolicyViolationErrorRetries",
-    "InternalServerError": "InternalServerErrorRetries",
-}
 MOCKS = {
     "mock_testing_fallbacks": "InternalServerError",
     "mock_testing_context_fallbacks": "ContextWindowExceededError",
@@ -65,12 +57,17 @@ class Plan:
     overrides: Mapping[str, FallbackMap]
     mock: str | None = None
     mock_response: str | None = None
+    told_retries: bool = False
 
-    def retries(self, group: str, failure: str) -> int:
-        """How many more calls a group may get after this class of failure."""
+    def retries(self, group: str, failure: str, own: int | None = None) -> int:
+        """How many more calls a group may get after this class of failure. `own` is what the deployment's row says;
+        a policy and the client's word go before it."""
         policy = self.rules.model_group_retry_policy.get(group, self.rules.retry_policy)
-        told = policy.get(_RETRY_POLICY_NAMES.get(failure, ""))
-        return self.num_retries if told is None else told
+        kind = "TimeoutError" if failure == "Timeout" else failure
+        told = policy.get(kind + "Retries", policy.get("DefaultRetries"))
+        if told is not None:
+            return told
+        return own if own is not None and not self.told_retries else self.num_retries
 
     def timeout(self, deployment_timeout: float | None, deployment_stream: float | None, stream: bool) -> float:
         """Seconds for one call: the client's word, the deployment's, the router's."""
@@ -120,6 +117,7 @@ def make_plan(ctx: Context, body: Body, ranked: tuple[ModelGroup, ...], rules: R
         overrides=_maps(override, errors),
         mock=mock,
         mock_response=canned,
+        told_retries=retries is not None,
     )
 
 

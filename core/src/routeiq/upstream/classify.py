@@ -26,6 +26,18 @@ _NAMES = {
     502: "BadGatewayError",
     503: "ServiceUnavailableError",
 }
+_STATUSES = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "timeout_error": 408,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "rate_limit_exceeded": 429,
+    "overloaded_error": 529,
+}
+"""By the type of an error event, which has no HTTP status."""
 _CONTEXT = re.compile(
     r"context_length_exceeded|maximum context length|context window|prompt is too long|too many tokens|"
     r"input length and .?max_tokens.? exceed",
@@ -70,11 +82,11 @@ def http_failure(status: int, headers: Mapping[str, str], body: bytes) -> Upstre
 def stream_failure(error: Mapping[str, Any]) -> UpstreamError:
     """The failure that an error event inside a stream means."""
     code = error.get("code")
-    status = int(code) if isinstance(code, int | str) and str(code).isdigit() and 400 <= int(code) < 600 else 500
+    said = isinstance(code, int | str) and str(code).isdigit() and 400 <= int(code) < 600
+    status = int(code) if said else _STATUSES.get(str(error.get("type")), 500)
+    name = _NAMES.get(status, "InternalServerError" if status >= 500 else "APIError")
     message = str(error.get("message") or "the provider broke off the stream")[:_LONGEST_MESSAGE]
-    return UpstreamError(
-        "error", status, _NAMES.get(status, "APIError"), message, type=_text(error.get("type")), code=_text(code)
-    )
+    return UpstreamError("error", status, name, message, type=_text(error.get("type")), code=_text(code))
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
