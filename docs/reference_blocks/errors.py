@@ -30,7 +30,6 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "too_large": {"limit_mib": 32},
     "slow_body": {"seconds": 30},
     "overloaded": {"retry_after": 1},
-    "draining": {},
     "cooling": {"model": "fast", "seconds": 5},
     "no_target": {"model": "fast", "why": "..."},
     "not_served": {"model": "fast", "what": "embeddings"},

@@ -24,7 +24,10 @@ GOLDEN = Path(__file__).parent / "golden" / "imported_at_start.txt"
 async def chat(url: str, key: str, model: str = "fast", text: str = "hello") -> tuple[int, dict]:
     body = {"model": model, "messages": [{"role": "user", "content": text}]}
     headers = {"authorization": f"Bearer {key}", "connection": "close"}
-    async with aiohttp.ClientSession() as client, client.post(f"{url}/v1/chat/completions", json=body, headers=headers) as r:
+    async with (
+        aiohttp.ClientSession() as client,
+        client.post(f"{url}/v1/chat/completions", json=body, headers=headers) as r,
+    ):
         return r.status, await r.json()
 
 
@@ -179,7 +182,10 @@ async def test_secrets_of_a_request_and_of_a_plugin_stay_out_of_log_answer_and_s
                 await chat(url, key),
             ]
             headers = {"authorization": f"Bearer {key}"}
-            async with aiohttp.ClientSession(url, headers=headers) as client, client.get("/routeiq/v1/status") as response:
+            async with (
+                aiohttp.ClientSession(url, headers=headers) as client,
+                client.get("/routeiq/v1/status") as response,
+            ):
                 answers.append((response.status, await response.json()))
             serving.signal(signal.SIGTERM)
             assert await serving.ended() == 0
@@ -203,7 +209,9 @@ async def test_the_start_imports_nothing_heavy_and_no_package_that_is_not_in_the
         await serving.url()
         serving.signal(signal.SIGTERM)
         assert await serving.ended() == 0
-    names = {line.rpartition("|")[2].strip().partition(".")[0] for line in serving.lines if line.startswith("import time:")}
+    names = {
+        line.rpartition("|")[2].strip().partition(".")[0] for line in serving.lines if line.startswith("import time:")
+    }
     packages = {
         name
         for name in names - sys.stdlib_module_names - {"package", "imported package", "routeiq", "routeiq_sdk"}

@@ -20,7 +20,10 @@ ERRORS = Errors("1.109")
 @pytest.fixture
 def plan(make_ctx, make_body):
     def make(
-        rules: RoutingRules | None = None, headers: dict[str, str] | None = None, principal: Any = "admin", **fields: Any
+        rules: RoutingRules | None = None,
+        headers: dict[str, str] | None = None,
+        principal: Any = "admin",
+        **fields: Any,
     ):
         body = make_body(**fields)
         who = Principal("master", kind="admin") if principal == "admin" else principal
@@ -132,7 +135,11 @@ def test_where_to_go_after_a_failure(
         ({}, {"fallbacks": [1]}, "fallbacks"),
         ({}, {"router_settings_override": []}, "router_settings_override"),
         ({}, {"router_settings_override": {"num_retries": "many"}}, "router_settings_override.num_retries"),
-        ({}, {"router_settings_override": {"num_retries": None, "fallbacks": [1]}}, "router_settings_override.fallbacks"),
+        (
+            {},
+            {"router_settings_override": {"num_retries": None, "fallbacks": [1]}},
+            "router_settings_override.fallbacks",
+        ),
         ({}, {"router_settings_override": {"fallbacks": {"small": 1}}}, "router_settings_override.fallbacks"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import orjson
 import pytest
+import structlog
 
 from routeiq.plugins.compiled import Call
 from routeiq.request.record import Records, as_json, make_record
@@ -32,7 +33,12 @@ def record_of(ctx, **changes):
 
 def test_a_record_says_who_asked_what_was_chosen_and_what_it_took(make_ctx) -> None:
     record = record_of(finished(make_ctx))
-    assert (record.requested_model, record.model, record.deployment_id, record.provider) == ("asked", "m2", "d2", "anthropic")
+    assert (record.requested_model, record.model, record.deployment_id, record.provider) == (
+        "asked",
+        "m2",
+        "d2",
+        "anthropic",
+    )
     assert (record.principal, record.status, record.stream, record.surface) == ("master", 200, False, "chat")
     assert (record.cost, record.usage, record.tags) == (11_000, Usage(3, 4), ("a", "b"))
     assert record.decision is not None
@@ -88,6 +94,9 @@ def test_a_sink_that_fails_keeps_no_other_from_its_record(make_ctx) -> None:
     ]
     shelf = Records()
     ctx = finished(make_ctx)
-    shelf.add(ctx, record_of(ctx), sinks)
-    assert taken == ["req-1"]
-    assert (shelf.lost, sinks[0].stats.errors, sinks[1].stats.errors) == (1, 1, 0)
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(3):
+            shelf.add(ctx, record_of(ctx), sinks)
+    assert taken == ["req-1"] * 3
+    assert (shelf.lost, sinks[0].stats.errors, sinks[1].stats.errors) == (3, 3, 0)
+    assert len(lines) == 1, "a broken sink does not fill the log"

@@ -65,9 +65,7 @@ class Blocks:
 def chat_events(pieces: Sequence[str], *, done: bool = True) -> bytes:
     head = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "up-model"}
     deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}, *({"content": text} for text in pieces)]
-    events: list[Any] = [
-        {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas
-    ]
+    events: list[Any] = [{**head, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
     events.append({**head, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
     usage = {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
     events.append({**head, "choices": [], "usage": usage})
@@ -95,7 +93,9 @@ WIRES = {
 }
 
 
-def relayed(wire: str, whole: bytes, cuts: Sequence[int], *, client: str | None = None, **how: Any) -> tuple[bytes, Any]:
+def relayed(
+    wire: str, whole: bytes, cuts: Sequence[int], *, client: str | None = None, **how: Any
+) -> tuple[bytes, Any]:
     """What the client got, and the relay (or the exception that ended it)."""
     out: list[bytes] = []
 
@@ -136,14 +136,18 @@ def test_any_cut_gives_the_same_bytes_and_no_content_is_touched(wire: str, piece
     out, relay = relayed(wire, whole, cuts)
     assert isinstance(relay, Relay), relay
     assert out == relayed(wire, whole, [])[0]
-    before = [orjson.dumps(document).replace(b'"model":"up-model"', b'"model":"asked"') for document in documents(whole)]
+    before = [
+        orjson.dumps(document).replace(b'"model":"up-model"', b'"model":"asked"') for document in documents(whole)
+    ]
     assert [orjson.dumps(document) for document in documents(out)] == before
     assert text_of(wire, out) == "".join(pieces)
     assert relay.passed.usage is not None
     assert (relay.passed.usage.input_tokens, relay.passed.usage.output_tokens) == (3, 4)
 
 
-@pytest.mark.parametrize(("wire", "client"), [("openai-chat", "anthropic-messages"), ("anthropic-messages", "openai-chat")])
+@pytest.mark.parametrize(
+    ("wire", "client"), [("openai-chat", "anthropic-messages"), ("anthropic-messages", "openai-chat")]
+)
 @settings(max_examples=40, deadline=None)
 @given(pieces=PIECES, cuts=CUTS)
 def test_a_translated_stream_says_the_same_for_any_cut(

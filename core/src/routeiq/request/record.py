@@ -6,6 +6,7 @@ Durable audit is a plugin's business.
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
@@ -15,6 +16,7 @@ from routeiq.request import gates
 from routeiq_sdk import Context, Record
 
 _KEPT = 2000
+_LOG_EVERY_SECONDS = 60.0
 
 
 def make_record(
@@ -66,6 +68,7 @@ class Records:
     def __init__(self, most: int = _KEPT) -> None:
         self._most = most
         self._by_id: OrderedDict[str, Record] = OrderedDict()
+        self._logged_at: dict[str, float] = {}
         self.lost = 0
 
     def add(self, ctx: Context, record: Record, sinks: Sequence[Call]) -> None:
@@ -78,7 +81,16 @@ class Records:
                 gates.ask_now(call, ctx, record)
             except Exception as error:
                 self.lost += 1
-                gates.failed(call, ctx, error)
+                self._note(call, ctx, error)
+
+    def _note(self, call: Call, ctx: Context, error: Exception) -> None:
+        """A broken sink fails at every request: its failures are all counted, and logged once a minute."""
+        now = time.monotonic()
+        if now - self._logged_at.get(call.plugin, -_LOG_EVERY_SECONDS) < _LOG_EVERY_SECONDS:
+            call.stats.errors += 1
+            return
+        self._logged_at[call.plugin] = now
+        gates.failed(call, ctx, error)
 
     def find(self, wanted: str) -> Record | None:
         """The record with this request id or decision id."""

@@ -82,8 +82,8 @@ def http_failure(status: int, headers: Mapping[str, str], body: bytes) -> Upstre
 def stream_failure(error: Mapping[str, Any]) -> UpstreamError:
     """The failure that an error event inside a stream means."""
     code = error.get("code")
-    said = isinstance(code, int | str) and str(code).isdigit() and 400 <= int(code) < 600
-    status = int(code) if said else _STATUSES.get(str(error.get("type")), 500)
+    said = int(code) if isinstance(code, int | str) and str(code).isdigit() else 0
+    status = said if 400 <= said < 600 else _STATUSES.get(str(error.get("type")), 500)
     name = _NAMES.get(status, "InternalServerError" if status >= 500 else "APIError")
     message = str(error.get("message") or "the provider broke off the stream")[:_LONGEST_MESSAGE]
     return UpstreamError("error", status, name, message, type=_text(error.get("type")), code=_text(code))
