@@ -23,7 +23,7 @@ HOME = ROOT / ".tests"
 PYTHON = HOME / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = HOME / "installed"
 SUITES = ("plugin_sdk/tests", "core/tests", "plugins", "tests")
-GROUPS = ("test", "dev")
+GROUPS = ("test", "docs", "dev")
 _SHOWN_LINES = 40
 
 

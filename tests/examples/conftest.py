@@ -28,8 +28,8 @@ def install(tmp_path: Path) -> Install:
 
     async def into_folder(project: Path) -> Path:
         target = tmp_path / "site"
-        command = (*_installer(), "install", "--quiet", "--no-deps", "--target", target, project)
-        code, told = await run(*command, seconds=_INSTALL_SECONDS)
+        options = ("install", "--quiet", "--no-deps", "--target")
+        code, told = await run(*_installer(), *options, target, project, seconds=_INSTALL_SECONDS)
         assert code == 0, told
         return target
 

@@ -8,7 +8,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -111,8 +111,6 @@ class CommandLine:
             await process.wait()
 
 
-Run = Callable[..., Awaitable[Done]]
-
 MINIMAL = """\
 model_list:
   - model_name: fast
@@ -128,8 +126,8 @@ routeiq:
 
 
 @pytest.fixture
-def cli(tmp_path: Path) -> Iterator[CommandLine]:
-    yield CommandLine(tmp_path)
+def cli(tmp_path: Path) -> CommandLine:
+    return CommandLine(tmp_path)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ import pytest
 from routeiq_testkit import Reply, ScriptedUpstream
 from routeiq_testkit.installed import PluginFolder
 
+GUARDRAIL = "guardrails: [{guardrail_name: a, litellm_params: {guardrail: aporia}}]"
 HEAVY = {"litellm", "sklearn", "joblib", "redis", "sqlalchemy", "numpy", "pandas", "torch"}
 _OPTIONAL = {"uvloop", "httptools", "colorama", "sniffio"}  # used by others where they happen to be installed
 GOLDEN = Path(__file__).parent / "golden" / "imported_at_start.txt"
@@ -81,8 +82,7 @@ async def test_a_stream_finishes_after_sigterm(
         (("  master_key: os.environ/ROUTEIQ_MASTER_KEY", "  {}"), r"master_key is missing"),
         (("profile: minimal", "profile: minimal\n  plugins: {nobody-has-this: {}}"), r"nobody-has-this"),
         (("model_list:", "model_list: ["), r"routeiq\.yaml:\d+"),
-        (("general_settings:", "guardrails: [{guardrail_name: a, litellm_params: {guardrail: aporia}}]\ngeneral_settings:"),
-         r"guardrail"),
+        (("general_settings:", f"{GUARDRAIL}\ngeneral_settings:"), r"guardrail"),
     ],
     ids=["bad value", "missing variable", "weak key", "no key", "missing plugin", "no yaml", "protective key"],
 )  # fmt: skip

@@ -26,7 +26,7 @@ def messages(*parts: bytes | None):
     async def receive():
         if queue:
             return queue.pop(0)
-        await asyncio.Event().wait()
+        return await asyncio.Event().wait()
 
     return receive
 

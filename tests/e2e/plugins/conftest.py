@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from textwrap import dedent, indent
 from typing import Any
@@ -85,9 +85,9 @@ def bench(
     plugin_folder: PluginFolder,
     scripted_upstream: ScriptedUpstream,
     monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Bench]:
+) -> Bench:
     noted = types.ModuleType("fixture_journal")
     journal: list[str] = []
     noted.note = journal.append  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "fixture_journal", noted)
-    yield Bench(gateway, plugin_folder, scripted_upstream, journal)
+    return Bench(gateway, plugin_folder, scripted_upstream, journal)

@@ -268,6 +268,7 @@ class Attempts:
             cost=cost,
             error_type=None if error is None else error.name,
             message=None if error is None else error.message,
+            group=deployment.group,
         )
         ctx.attempts.append(outcome)
         return outcome

@@ -54,6 +54,7 @@ def make_record(
         config=ctx.config,
         error_type=error_type,
         error=error,
+        group=last.group if last is not None else None,
     )
 
 

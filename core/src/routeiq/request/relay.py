@@ -141,8 +141,11 @@ class Relay:
             raise UpstreamError("garbage", 200, "BadGatewayError", f"the provider's stream: {error}") from error
 
     def _read_usage(self, block: bytes) -> None:
+        end = 0
         for match in frames.USAGE.finditer(block):
-            begin, end = sse.frame_around(block, match.start())
+            if match.start() < end:
+                continue  # in the frame that was read just now
+            begin, end = sse.frame_around(block, match.start(), end)
             document = frames.parse(block[begin:end]).document
             if document is not None:
                 self.passed.usage = self._rules.usage(document, self.passed.usage)
@@ -153,7 +156,7 @@ class Relay:
         out: list[bytes] = []
         done = 0
         while position >= 0:
-            begin, end = sse.frame_around(block, position)
+            begin, end = sse.frame_around(block, position, done)
             out += (block[done:begin], self._usage_event(frames.parse(block[begin:end])))
             done = end
             again = frames.USAGE.search(block, end)

@@ -22,6 +22,7 @@ def log_request(ctx: Context, record: Record) -> None:
         "ms": round(record.latency_ms, 1),
         "principal": record.principal,
         "asked": record.requested_model,
+        "group": record.group,
         "model": record.model,
         "deployment": record.deployment_id,
         "attempts": len(record.attempts),

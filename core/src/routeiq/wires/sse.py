@@ -77,10 +77,11 @@ def frames(block: bytes) -> Iterator[bytes]:
         begin = match.end()
 
 
-def frame_around(block: bytes, position: int) -> tuple[int, int]:
-    """Begin and end of the frame that holds `position`, in a block that `SseSplitter` completed."""
-    found = ((block.rfind(mark, 0, position), len(mark)) for mark in _MARKS)
-    begin = max((at + length for at, length in found if at >= 0), default=0)
+def frame_around(block: bytes, position: int, since: int = 0) -> tuple[int, int]:
+    """Begin and end of the frame that holds `position`, in a block that `SseSplitter` completed. `since` is where an
+    earlier frame ended: nothing before it is looked at."""
+    found = ((block.rfind(mark, since, position), len(mark)) for mark in _MARKS)
+    begin = max((at + length for at, length in found if at >= 0), default=since)
     match = _BOUNDARY.search(block, position)
     return begin, match.end() if match is not None else len(block)
 

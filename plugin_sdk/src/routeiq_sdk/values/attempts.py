@@ -47,6 +47,7 @@ class Outcome:
     cost: int | None = None
     error_type: str | None = None
     message: str | None = None
+    group: str = ""
 
     @property
     def ok(self) -> bool:

@@ -18,6 +18,7 @@ from routeiq_sdk.values.models import Usage
 class Record:
     """One finished request: who asked for what, what was chosen and why, what it took and cost.
 
+    `group` is the model group that answered, as clients know it; `model` is the provider's own name for it.
     It holds no prompt and no answer text. `status` is the HTTP status for the log (499 when the client went away).
     `cost` is in nano-USD, `None` when the model is unpriced. Times are in milliseconds, `at` is Unix time in
     nanoseconds.
@@ -50,6 +51,7 @@ class Record:
     config: str
     error_type: str | None = None
     error: str | None = None
+    group: str | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
