@@ -104,6 +104,8 @@ async def build(
         runtime = assemble_all(config, shared, previous=previous, lock=lock)
     except PluginError as error:
         raise ConfigError(str(error)) from error  # what the YAML asks for cannot be had: another try would not help
+    if previous is None:
+        shared.egress.use_policy(runtime.policy)  # a plugin's `setup` may call what the operator wrote
     await runtime.plugins.open(lambda name: PluginHandle(name, runtime))
     return runtime
 
