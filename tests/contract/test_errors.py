@@ -326,20 +326,27 @@ async def stream_that_fails_before_its_first_event(client: Client) -> Any:
     return await ask(client, client.body(stream=True))
 
 
-def config(profile: str, up: ScriptedUpstream) -> dict[str, Any]:
+IMPATIENT = {"slow_body", "too_many_in_flight", "upstream_hangs", "stream_falls_silent"}
+"""Situations that are about waiting. All others wait long, so that a busy machine does not change what they are
+about."""
+
+
+def config(name: str, profile: str, up: ScriptedUpstream) -> dict[str, Any]:
+    seconds = 0.4 if name in IMPATIENT else 30
+    timeouts = {"timeout": seconds, "stream_timeout": seconds}
     origin = up.base_url.removesuffix("/v1")
     return {
         "model_list": [
-            openai_row("gpt", up.base_url, "gpt-fixture", timeout=0.4, stream_timeout=0.4),
+            openai_row("gpt", up.base_url, "gpt-fixture", **timeouts),
             openai_row("other-gpt", up.base_url, "other-fixture"),
-            anthropic_row("claude", origin, "claude-fixture", timeout=0.4, stream_timeout=0.4),
+            anthropic_row("claude", origin, "claude-fixture", **timeouts),
             anthropic_row("other-claude", origin, "other-fixture"),
             openai_row("nowhere", "http://127.0.0.1:1/v1"),
         ],
         "router_settings": {"num_retries": 0},
         "routeiq": {
             "compat": {"litellm_profile": profile},
-            "limits": {"in_flight": 1, "body_mib": 0.0625, "body_seconds": 0.3, "stream_idle_seconds": 0.3},
+            "limits": {"in_flight": 1, "body_mib": 0.0625, "body_seconds": seconds, "stream_idle_seconds": seconds},
             "prices": {
                 "gpt-fixture": {"input_usd_per_mtok": 1, "output_usd_per_mtok": 2},
                 "claude-fixture": {"input_usd_per_mtok": 1, "output_usd_per_mtok": 2},
@@ -359,7 +366,7 @@ async def test_the_situation_looks_as_the_golden_file_says(
         for surface in ("chat", "messages"):
             up = scripted_upstream
             up.requests.clear()
-            started = await gateway(config(profile, up))
+            started = await gateway(config(name, profile, up))
             answer = await SITUATIONS[name](Client(started, up, surface))
             told.setdefault(surface, {})[profile] = {
                 "status": answer["status"],
