@@ -128,8 +128,8 @@ def _floor(app: str) -> Callable[[Place], Command]:
     return command
 
 
-def _model_list(place: Place) -> dict[str, object]:
-    params = {"model": f"openai/{MODEL}", "api_base": f"{place.upstream}/v1", "api_key": "sk-upstream"}
+def _model_list(place: Place, provider: str = "openai") -> dict[str, object]:
+    params = {"model": f"{provider}/{MODEL}", "api_base": f"{place.upstream}/v1", "api_key": "sk-upstream"}
     return {
         "model_list": [{"model_name": MODEL, "litellm_params": params}],
         "general_settings": {"master_key": place.key},
@@ -160,19 +160,22 @@ def _portkey(place: Place) -> Command:
     return Command([tool("node"), str(program), f"--port={place.port}", "--headless"], env, headers)
 
 
-def _routeiq(profile: str, engine: str) -> Callable[[Place], Command]:
+def _routeiq(profile: str, engine: str, provider: str = "openai") -> Callable[[Place], Command]:
     def command(place: Place) -> Command:
         block = {
             "profile": profile,
             "data_dir": str(place.folder / "data"),
             "server": {"engine": engine, "workers": 1},
         }
-        config = place.write("routeiq.yaml", json.dumps({**_model_list(place), "routeiq": block}))
+        config = place.write("routeiq.yaml", json.dumps({**_model_list(place, provider), "routeiq": block}))
         listen = ["--host", "127.0.0.1", "--port", str(place.port)]
         return Command([sys.executable, "-m", "routeiq", "serve", "--config", config, *listen], {}, _bearer(place))
 
     return command
 
+
+# Spoken by litellm alone, and in the mock's own wire.
+LANE = "featherless_ai"
 
 CONTENDERS = (
     Contender("nginx", "nginx reverse proxy: the physical limit", _nginx, lambda _: require("nginx")),
@@ -182,6 +185,7 @@ CONTENDERS = (
     Contender("portkey", "Portkey gateway", _portkey, lambda at: node_package(at, "portkey", PORTKEY), optional=True),
     Contender("routeiq-minimal", "RouteIQ, zero plugins, Hypercorn", _routeiq("minimal", "hypercorn")),
     Contender("routeiq-standard", "RouteIQ, default plugins, Hypercorn", _routeiq("standard", "hypercorn")),
+    Contender("routeiq-litellm-lane", "RouteIQ through litellm's translation", _routeiq("minimal", "hypercorn", LANE)),
     Contender("routeiq-minimal-uvicorn", "RouteIQ, zero plugins, uvicorn", _routeiq("minimal", "uvicorn")),
     Contender("routeiq-minimal-granian", "RouteIQ, zero plugins, granian", _routeiq("minimal", "granian")),
     Contender("routeiq-standard-uvicorn", "RouteIQ, default plugins, uvicorn", _routeiq("standard", "uvicorn")),

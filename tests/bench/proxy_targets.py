@@ -79,6 +79,10 @@ def judge(figures: Figures) -> list[Verdict]:
         (at_most("CPU a request over nginx, c=16, fast engine", "x", 25, 12), lambda: cpu(fast("16"), "nginx", "16")),
         (at_most("p50 above nginx, c=1", "ms", 1.5, 0.75), lambda: extra_p50(HYPERCORN)),
         (at_most("p50 above nginx, c=1, fast engine", "ms", 1.0, 0.5), lambda: extra_p50(fast("1"))),
+        (
+            at_least("litellm lane: throughput a core over LiteLLM, c=16", "x", 1.2, 2),
+            lambda: cpu("litellm", "routeiq-litellm-lane", "16"),
+        ),
         (at_least("streams a core over LiteLLM, c=16", "x", 25, 50), lambda: cpu("litellm", HYPERCORN, "16s")),
         (at_most("CPU a paced stream over Portkey, c=64", "x", 1.0, 0.6), lambda: cpu(HYPERCORN, "portkey", "64p")),
         (

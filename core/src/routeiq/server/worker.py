@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -69,6 +70,14 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return factory
 
 
+def _rest_the_collector() -> None:
+    """What a start made lives as long as the process: the garbage collector need not look at it again. Requests leave
+    few cycles behind, so it may also come less often than its defaults have it."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
 class _Worker:
     def __init__(self, spec: WorkerSpec, app: ASGIApp, engine: Engine, report: Report) -> None:
         self._settings = spec.settings
@@ -80,6 +89,7 @@ class _Worker:
 
     async def run(self, sock: socket.socket, lifeline: int | None) -> int:
         def started() -> None:
+            _rest_the_collector()
             sock.listen(BACKLOG)
             self._report.ready()
 

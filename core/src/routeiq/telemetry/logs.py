@@ -17,7 +17,9 @@ import structlog
 from routeiq_sdk import Secret
 from routeiq_sdk.secret import MASK
 
-_KEY_LIKE = re.compile(r"\b(?:sk|pk|rk|xai|gsk|AIza|ghp|hf)[-_][A-Za-z0-9_\-]{8,}|\b[Bb]earer\s+[A-Za-z0-9._~+/=-]{8,}")
+_PATTERN = r"\b(?:sk|pk|rk|xai|gsk|AIza|ghp|hf)[-_][A-Za-z0-9_\-]{8,}|\b[Bb]earer\s+[A-Za-z0-9._~+/=-]{8,}"
+_KEY_LIKE = re.compile(_PATTERN)
+_KEY_LIKE_BYTES = re.compile(_PATTERN.encode())
 
 Event = MutableMapping[str, Any]
 
@@ -26,7 +28,8 @@ def set_up(style: str, level: str) -> None:
     """Configure logging for this process. `style` is `json`, `console` or `auto` (console on a terminal)."""
     if style == "auto":
         style = "console" if sys.stderr.isatty() else "json"
-    last: list[Any] = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())] if style == "console" else [_json]
+    console = [_mask, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    last: list[Any] = console if style == "console" else [_json]
     factory: Any = (
         structlog.PrintLoggerFactory(sys.stderr)
         if style == "console"
@@ -34,11 +37,9 @@ def set_up(style: str, level: str) -> None:
     )
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            _mask,
             *last,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
@@ -66,4 +67,6 @@ def _mask(logger: Any, method: str, event: Event) -> Event:
 
 
 def _json(logger: Any, method: str, event: Event) -> bytes:
-    return orjson.dumps(event, default=str)
+    line = orjson.dumps(event, default=str)
+    # The finished line is searched once, nested values too: cheaper than one search a field, and nothing escapes it.
+    return _KEY_LIKE_BYTES.sub(MASK.encode(), line) if _KEY_LIKE_BYTES.search(line) is not None else line

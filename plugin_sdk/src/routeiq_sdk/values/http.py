@@ -16,18 +16,18 @@ from routeiq_sdk.values.principal import Principal
 class Headers:
     """Request headers: names are case-insensitive, values are text. Built over ASGI's list without copying it."""
 
-    __slots__ = ("raw",)
+    __slots__ = ("_first", "raw")
 
     def __init__(self, raw: list[tuple[bytes, bytes]]) -> None:
         self.raw = raw
+        self._first: dict[bytes, bytes] | None = None
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """The first value of `name`, or `default`."""
-        wanted = name.lower().encode("latin-1")
-        for key, value in self.raw:
-            if key == wanted:
-                return value.decode("latin-1")
-        return default
+        if self._first is None:
+            self._first = dict(reversed(self.raw))  # of several with one name the first stays
+        value = self._first.get(name.lower().encode("latin-1"))
+        return default if value is None else value.decode("latin-1")
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self.get(name) is not None
