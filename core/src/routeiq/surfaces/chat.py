@@ -39,11 +39,7 @@ class ChatSurface:
 
     def check(self, fields: Mapping[str, Raw], errors: Errors) -> None:
         """`messages` must be a list."""
-        messages = fields.get("messages")
-        if messages is None:
-            raise errors.missing("messages")
-        if bytes(messages)[:1] != b"[":
-            raise errors.wrong_type("messages", "a list")
+        check_messages(fields, errors)
 
     def end_user(self, fields: Mapping[str, Raw]) -> str | None:
         """`user`."""
@@ -68,6 +64,15 @@ class ChatSurface:
     def stream_error(self, error: RequestError, profile: str) -> bytes:
         """One error event."""
         return openai_errors.stream_error(error, profile)
+
+
+def check_messages(fields: Mapping[str, Raw], errors: Errors) -> None:
+    """`messages` must be there and a list. Raises `RequestError`."""
+    messages = fields.get("messages")
+    if messages is None:
+        raise errors.missing("messages")
+    if bytes(messages)[:1] != b"[":
+        raise errors.wrong_type("messages", "a list")
 
 
 def text_field(fields: Mapping[str, Raw], name: str) -> str | None:

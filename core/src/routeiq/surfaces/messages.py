@@ -12,6 +12,7 @@ import orjson
 
 from routeiq.errors import Errors
 from routeiq.surfaces.base import StreamWriter
+from routeiq.surfaces.chat import check_messages
 from routeiq.wires import anthropic_answers, anthropic_streams, sse
 from routeiq.wires import usage as usages
 from routeiq.wires.body import Raw, value_of
@@ -53,11 +54,7 @@ class MessageSurface:
 
     def check(self, fields: Mapping[str, Raw], errors: Errors) -> None:
         """`messages` must be a list and `max_tokens` a number."""
-        messages = fields.get("messages")
-        if messages is None:
-            raise errors.missing("messages")
-        if bytes(messages)[:1] != b"[":
-            raise errors.wrong_type("messages", "a list")
+        check_messages(fields, errors)
         most = fields.get("max_tokens")
         if most is None:
             raise errors.missing("max_tokens")
@@ -100,11 +97,7 @@ class CountTokensSurface(MessageSurface):
 
     def check(self, fields: Mapping[str, Raw], errors: Errors) -> None:
         """`messages` must be a list."""
-        messages = fields.get("messages")
-        if messages is None:
-            raise errors.missing("messages")
-        if bytes(messages)[:1] != b"[":
-            raise errors.wrong_type("messages", "a list")
+        check_messages(fields, errors)
 
 
 def _error(error: RequestError) -> dict[str, Any]:
