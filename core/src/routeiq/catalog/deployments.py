@@ -10,55 +10,15 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from typing import Any
 
+from routeiq.catalog.gateway_keys import GATEWAY, PROVIDER_SDK, matches
 from routeiq.catalog.prices import PriceBook
 from routeiq.catalog.providers import NATIVE, Provider, split_model
 from routeiq.config.rows import LitellmParams, ModelRow
 from routeiq_sdk import Deployment, Secret
 
-_GATEWAY_PARAMS = (
-    "*_cost_per_*",
-    "adaptive_router_*",
-    "additional_drop_params",
-    "allow_client_keepalive_override",
-    "anthropic_*",
-    "auto_router_*",
-    "aws_*",
-    "azure_*",
-    "budget_duration",
-    "cache_control_injection_points",
-    "client_id",
-    "client_secret",
-    "complexity_router_*",
-    "configurable_clientside_auth_params",
-    "default_api_key_*",
-    "guardrails",
-    "itpm",
-    "keepalive_seconds",
-    "litellm_trace_id",
-    "max_budget",
-    "max_file_size_mb",
-    "max_parallel_requests",
-    "merge_reasoning_content_in_choices",
-    "mock_*",
-    "openai_*",
-    "otpm",
-    "provider_affinity_header",
-    "quality_router_*",
-    "region_name",
-    "rpd",
-    "stream_timeout_by_service_tier",
-    "tag_regex",
-    "tenant_id",
-    "timeout_by_service_tier",
-    "tpd",
-    "use_*",
-    "vertex_*",
-    "watsonx_*",
-)
-"""Keys of `litellm_params` that speak to the gateway or to a provider's SDK; a native provider never sees them."""
+_NOT_NATIVE = (*GATEWAY, *PROVIDER_SDK)
 
 
 def provider_of(params: LitellmParams) -> tuple[str, str, Provider | None]:
@@ -97,7 +57,7 @@ def deployment_of(
     extras = dict(params.extras)
     passed = extras
     if native is not None:
-        passed = {n: v for n, v in extras.items() if not _for_gateway(n) and not isinstance(v, Secret)}
+        passed = {n: v for n, v in extras.items() if not matches(n, _NOT_NATIVE) and not isinstance(v, Secret)}
     if params.extra_body:
         passed["extra_body"] = dict(params.extra_body)
     limit = info.extras.get("max_input_tokens")
@@ -145,10 +105,6 @@ def priced(deployment: Deployment, prices: PriceBook) -> Deployment:
     limit = deployment.max_input_tokens or (facts.max_input_tokens if facts is not None else None)
     price = prices.price(deployment.provider, deployment.model)
     return replace(deployment, price=price, max_input_tokens=limit)
-
-
-def _for_gateway(name: str) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in _GATEWAY_PARAMS)
 
 
 def _price_overrides(row: ModelRow) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 
 from routeiq import __version__
-from routeiq_sdk import Context, Deployment, Usage
+from routeiq_sdk import Context, Deployment
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -96,11 +96,6 @@ def usd(nano: int) -> str:
     whole, rest = divmod(abs(nano), 10**9)
     sign = "-" if nano < 0 else ""
     return f"{sign}{whole}.{rest:09d}".rstrip("0").rstrip(".") if rest else f"{sign}{whole}.0"
-
-
-def usage_cost(usage: Usage, deployment: Deployment) -> int | None:
-    """Cost of a call in nano-USD; `None` when the model is unpriced."""
-    return None if deployment.price is None else deployment.price.cost(usage)
 
 
 def _static(deployment: Deployment, api_base: str) -> RawHeaders:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from typing import Any
 
+from routeiq.catalog.gateway_keys import GATEWAY, matches
 from routeiq.upstream.base import Limits
 from routeiq.upstream.fields import CLIENT_ONLY
 from routeiq.wires import anthropic_requests, completions
@@ -70,47 +70,6 @@ _CHAT_FIELDS = frozenset(
 # They say something to gateways; a provider would refuse them.
 _DROPPED = frozenset({"metadata", "model"})
 
-# Keys of `litellm_params` that the gateway itself acts on. In a call they would reroute, repeat, mock or price it.
-_GATEWAY_PARAMS = (
-    "*_cost_per_*",
-    "*_token_cost*",
-    "adaptive_router_*",
-    "allow_client_keepalive_override",
-    "allowed_openai_params",
-    "auto_router_*",
-    "base_url",
-    "budget_duration",
-    "cache",
-    "caching",
-    "complexity_router_*",
-    "configurable_clientside_auth_params",
-    "context_window_fallback_dict",
-    "default_api_key_*",
-    "fallbacks",
-    "guardrails",
-    "itpm",
-    "keepalive_seconds",
-    "max_budget",
-    "max_file_size_mb",
-    "max_parallel_requests",
-    "max_retries",
-    "mock_*",
-    "model_list",
-    "num_retries",
-    "otpm",
-    "provider_affinity_header",
-    "quality_router_*",
-    "retry_policy",
-    "rpd",
-    "silent_model",
-    "stream_timeout_by_service_tier",
-    "tag_regex",
-    "timeout_by_service_tier",
-    "tpd",
-    "use_in_pass_through",
-    "use_litellm_proxy",
-)
-
 
 def accepts(client_wire: str) -> bool:
     """Whether a client of this wire can be served; counting tokens is not a call of a provider."""
@@ -121,7 +80,7 @@ def arguments(deployment: Deployment, attempt: Attempt, body: Body, limits: Limi
     """The call, with keys revealed. Raises `RequestError` when the body cannot be said."""
     if "://" in deployment.model:
         raise RequestError(400, "model: a model is named, its address is api_base's", param="model")
-    call = {name: revealed(value) for name, value in deployment.params.items() if not _for_gateway(name)}
+    call = {name: revealed(value) for name, value in deployment.params.items() if not matches(name, GATEWAY)}
     call |= _fields(deployment, body)
     call |= attempt.params
     call["model"] = f"{deployment.provider}/{deployment.model}"
@@ -179,7 +138,3 @@ def _fields(deployment: Deployment, body: Body) -> dict[str, Any]:
                 param=name,
             )
     return fields
-
-
-def _for_gateway(name: str) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in _GATEWAY_PARAMS)
