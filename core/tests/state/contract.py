@@ -31,11 +31,11 @@ class StateContract:
 
     def open(self) -> AbstractAsyncContextManager[StateService]:
         """A store that holds nothing."""
-        raise NotImplementedError
+        raise NotImplementedError("each store's tests say how it is opened")
 
     async def elapse(self, seconds: float) -> None:
         """Let this much time pass for the store."""
-        raise NotImplementedError
+        raise NotImplementedError("each store's tests say how its time passes")
 
     @pytest.fixture
     async def state(self) -> AsyncIterator[StateService]:

@@ -93,7 +93,8 @@ class PluginContract:
         return frozenset(_hooks(self.plugin))
 
     def need_hook(self, *names: str) -> None:
-        """Skip the test unless the plugin implements one of these hooks."""
+        """Skip the test unless the plugin implements one of these hooks: a promise of a hook it has not is none of its
+        promises, and the report names the hook, so that an author sees what was not looked at."""
         if not self.hooks().intersection(names):
             pytest.skip(f"{self.plugin.__name__} does not implement {' or '.join(names)}")
 
