@@ -18,7 +18,7 @@ from routeiq.request import nested
 from routeiq.state.spool import Spool
 from routeiq.telemetry.background import Background
 from routeiq_sdk import Context, Event, ModelGroup
-from routeiq_sdk.gateway import Clock, EgressResponse, SpoolService, StateService
+from routeiq_sdk.gateway import Clock, EgressResponse, Embedder, SpoolService, StateService
 
 if TYPE_CHECKING:
     from routeiq.runtime import Runtime
@@ -51,6 +51,16 @@ class PluginHandle:
         return path
 
     @property
+    def keys_dir(self) -> Path:
+        """Where trusted public keys lie."""
+        return self._first.config.routeiq.data_dir / "keys"
+
+    @property
+    def embedders(self) -> Mapping[str, Embedder]:
+        """The embedders of the runtime that serves now; during `setup` those of the one being built."""
+        return self._now.embedders
+
+    @property
     def egress(self) -> PluginEgress:
         """Outbound HTTP."""
         return self._egress
@@ -69,6 +79,11 @@ class PluginHandle:
     def groups(self) -> Mapping[str, ModelGroup]:
         """The model groups served now; during `setup` those that will be."""
         return self._now.catalog.groups
+
+    @property
+    def running(self) -> Mapping[str, int]:
+        """Calls under way in this process."""
+        return self._now.running
 
     async def spool(self, name: str) -> SpoolService:
         """A durable queue in the plugin's directory; one a worker, since a spool has one writer."""

@@ -27,6 +27,7 @@ from routeiq.request.attempts import Attempts
 from routeiq.request.auth import MasterKey
 from routeiq.request.choice import Choice, SimpleShuffle
 from routeiq.request.pipeline import Road
+from routeiq.request.pool import Pools
 from routeiq.request.routing import Router, VirtualModel
 from routeiq.request.services import Bounds, Services
 from routeiq.request.settlement import Settlement
@@ -35,11 +36,11 @@ from routeiq.routes import health as probes
 from routeiq.routes.table import PluginRoutes, RouteTable
 from routeiq.rules import routing_rules
 from routeiq.shared import Shared
-from routeiq.strategies import StrategyRegistry
+from routeiq.strategies import EmbedderRegistry, StrategyRegistry
 from routeiq.telemetry.fan_out import FanOut
 from routeiq.telemetry.request_log import log_request
 from routeiq.upstream.adapters import Adapters, api_base
-from routeiq_sdk import ConfigError, Context, ModelGroup, PluginError
+from routeiq_sdk import ConfigError, Context, Embedder, ModelGroup, PluginError
 
 _CLOSE_SECONDS = 20.0
 
@@ -59,6 +60,8 @@ class Runtime:
     policy: EgressPolicy
     fan_out: FanOut
     virtual_models: Mapping[str, VirtualModel]
+    embedders: Mapping[str, Embedder]
+    running: Mapping[str, int]
     users: int = 0
     idle: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -115,10 +118,12 @@ def assemble_all(
 ) -> Runtime:
     """Everything short of setting plugins up. Raises `ConfigError` or `PluginError`."""
     plugins = assemble(config, lock=lock, previous=previous.plugins if previous is not None else None)
+    embedders = EmbedderRegistry()
+    plugins.collect_embedders(embedders)
     registry = StrategyRegistry(SimpleShuffle())
     plugins.collect_strategies(registry)
     _refuse_unenforced(config, plugins, registry)
-    return _assemble(config, shared, plugins, registry, _catalog(config))
+    return _assemble(config, shared, plugins, registry, embedders, _catalog(config))
 
 
 def _refuse_unenforced(config: Config, plugins: PluginSet, registry: StrategyRegistry) -> None:
@@ -147,7 +152,12 @@ def _catalog(config: Config) -> Catalog:
 
 
 def _assemble(
-    config: Config, shared: Shared, plugins: PluginSet, registry: StrategyRegistry, catalog: Catalog
+    config: Config,
+    shared: Shared,
+    plugins: PluginSet,
+    registry: StrategyRegistry,
+    embedders: EmbedderRegistry,
+    catalog: Catalog,
 ) -> Runtime:
     block = config.routeiq
     pipeline = plugins.pipeline
@@ -181,7 +191,7 @@ def _assemble(
             strategies=registry.model_strategies,
             resolve=catalog.resolve,
             virtual=virtual,
-            accepts=lambda group, wire: any(adapters.accepts(d, wire) for d in group.deployments),
+            pools=Pools(choice, shared.cooldowns),
             errors=errors,
         ),
         attempts=Attempts(
@@ -214,6 +224,8 @@ def _assemble(
         policy=policy,
         fan_out=FanOut(pipeline.emit),
         virtual_models=virtual,
+        embedders=embedders.by_name,
+        running=choice.running,
     )
 
 

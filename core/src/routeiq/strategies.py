@@ -1,4 +1,4 @@
-"""Strategies by name, as plugins offer them and the YAML chooses them.
+"""Strategies and embedders by name, as plugins offer them and the YAML chooses them.
 
 When a strategy is asked is written in `routeiq.request`.
 """
@@ -8,9 +8,22 @@ from __future__ import annotations
 from routeiq.config.errors import problem_at
 from routeiq.config.model import Config
 from routeiq_sdk import ConfigError, PluginError
-from routeiq_sdk.gateway import DeploymentStrategy, ModelStrategy
+from routeiq_sdk.gateway import DeploymentStrategy, Embedder, ModelStrategy
 
 DEFAULT = "simple-shuffle"
+
+
+class EmbedderRegistry:
+    """Implements the SDK's `Embedders`."""
+
+    def __init__(self) -> None:
+        self.by_name: dict[str, Embedder] = {}
+
+    def add_embedder(self, name: str, embedder: Embedder) -> None:
+        """Offer an embedder to strategies."""
+        if name in self.by_name:
+            raise PluginError(name, "the embedder is offered twice.", mend="disable one of the plugins.")
+        self.by_name[name] = embedder
 
 
 class StrategyRegistry:

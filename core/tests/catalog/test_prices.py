@@ -205,14 +205,12 @@ def test_facts_are_those_of_the_map(book: PriceBook) -> None:
     small = book.facts("openai", "small")
     assert small is not None
     assert (small.max_input_tokens, small.max_output_tokens, small.mode) == (128000, 16384, "chat")
-    assert small.supports_function_calling
-    assert small.supports_vision
-    assert small.supports_response_schema
+    assert small.abilities == {"tools": True, "vision": True, "json": True}
     assert not small.tiered
     assert small.other_charges == ()
     bare = book.facts("host", "small")
     assert bare is not None
-    assert (bare.max_input_tokens, bare.supports_vision, bare.mode) == (None, False, None)
+    assert (bare.max_input_tokens, bare.abilities, bare.mode) == (None, {}, None)
 
 
 def test_a_price_that_is_not_the_whole_price_says_so(book: PriceBook, map_file: Path) -> None:

@@ -31,6 +31,9 @@ def test_every_row_of_the_tables_is_described_and_protective_ones_name_a_plugin(
             assert row.part_of is None or table.find(row.part_of) or row.part_of in ("guardrail", "mcp_servers")
 
 
+CLASSIC = "routing-classic"
+
+
 @pytest.mark.parametrize(
     ("section", "keys"),
     [
@@ -109,7 +112,7 @@ def test_every_key_that_litellm_users_write_is_in_a_table(section: str, keys: st
         ("litellm_settings: {callbacks: [otel, presidio]}", "litellm_settings.callbacks[1]", "guard-pii"),
         ("router_settings: {routing_strategy: least-busy}", "router_settings.routing_strategy", "routing-classic"),
         ("router_settings: {enable_tag_filtering: true}", "router_settings.enable_tag_filtering", "routing-classic"),
-        ("router_settings: {provider_budget_config: {x: 1}}", "router_settings.provider_budget_config", "governance"),
+        ("router_settings: {provider_budget_config: {x: 1}}", "router_settings.provider_budget_config", CLASSIC),
         ("guardrails: [{guardrail_name: g, litellm_params: {guardrail: presidio}}]", "guardrails[0]", "guard-pii"),
         ("guardrails: [{litellm_params: {guardrail: hide-secrets}}]", "guardrails[0]", "guard-secrets"),
         ("guardrails: [{guardrail_name: g, litellm_params: {guardrail: aim}}]", "guardrails[0]", "guard-external"),

@@ -88,7 +88,7 @@ def test_what_a_full_litellm_file_needs_beyond_the_core_is_named_line_by_line(
         (62, "model_list[3].model_info.team_id", "governance"),
         (75, "router_settings.routing_strategy", "routing-classic"),
         (90, "router_settings.enable_pre_call_checks", "routing-classic"),
-        (91, "router_settings.optional_pre_call_checks[0]", "governance"),
+        (91, "router_settings.optional_pre_call_checks[0]", "routing-classic"),
         (103, "litellm_settings.callbacks[1]", "litellm-hooks"),
         (103, "litellm_settings.callbacks[2]", "guard-pii"),
         (109, "litellm_settings.max_budget", "governance"),

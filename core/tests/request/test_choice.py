@@ -100,12 +100,12 @@ def test_a_full_deployment_is_left_out(make_ctx) -> None:
     assert caught.value.status == 429
 
 
-def test_a_group_none_of_whose_deployments_can_serve_the_request_is_a_clients_error(make_ctx) -> None:
+async def test_a_group_none_of_whose_deployments_can_serve_the_request_is_a_clients_error(make_ctx) -> None:
     found = deployments({"mode": "embedding"})
     choice, _, group = choice_among(found)
     with pytest.raises(RequestError) as caught:
-        choice.candidates(make_ctx(), group)
+        await choice.candidates(make_ctx(), group)
     assert (caught.value.status, caught.value.param) == (400, "model")
-    assert choice.candidates(make_ctx(), ModelGroup("g", deployments({}, {"mode": "embedding"}))) == [
+    assert await choice.candidates(make_ctx(), ModelGroup("g", deployments({}, {"mode": "embedding"}))) == [
         deployments({})[0]
     ]

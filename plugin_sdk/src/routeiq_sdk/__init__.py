@@ -7,9 +7,9 @@ Hook specifications are in `routeiq_sdk.hooks`, contract tests in `routeiq_sdk.t
 from routeiq_sdk.context import Context, Request
 from routeiq_sdk.errors import ConfigError, PluginError, RequestError, RouteIQError, WrongPhase
 from routeiq_sdk.filters import StreamFilter
-from routeiq_sdk.gateway import Gateway
+from routeiq_sdk.gateway import Embedder, Gateway
 from routeiq_sdk.hooks.marks import hookimpl
-from routeiq_sdk.plugin import API_VERSION, Need, Plugin, PluginConfig
+from routeiq_sdk.plugin import API_VERSION, FromLitellm, Need, Plugin, PluginConfig
 from routeiq_sdk.secret import Secret
 from routeiq_sdk.values.attempts import Attempt, Outcome
 from routeiq_sdk.values.decision import Candidate, Decision
@@ -26,7 +26,9 @@ __all__ = [
     "Context",
     "Decision",
     "Deployment",
+    "Embedder",
     "Event",
+    "FromLitellm",
     "Gateway",
     "ModelGroup",
     "Need",

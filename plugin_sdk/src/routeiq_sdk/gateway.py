@@ -41,6 +41,31 @@ class Strategies(Protocol):
         taken."""
 
 
+class Embedder(Protocol):
+    """Turns texts into vectors. It burns CPU, so it is called in a worker thread, never on the event loop."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the model, its version and its preprocessing. Vectors may be compared only under one fingerprint."""
+
+    @property
+    def dimensions(self) -> int:
+        """Length of the vectors."""
+
+    def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
+        """One vector a text, in their order; a numpy array of shape (texts, dimensions) will do.
+
+        Must give a text the same vector alone and in a batch, and stand being called from several threads.
+        """
+
+
+class Embedders(Protocol):
+    """Where `register_embedders` hooks offer embedders by name."""
+
+    def add_embedder(self, name: str, embedder: Embedder) -> None:
+        """Offer an embedder that strategies may ask for. Raises `PluginError` when the name is taken."""
+
+
 class EgressResponse(Protocol):
     """An answer from the outside. Leave the context manager to give the connection back."""
 
@@ -163,6 +188,14 @@ class Gateway(Protocol):
         """A directory of the plugin's own, under the gateway's `data_dir`. Created on first use."""
 
     @property
+    def keys_dir(self) -> Path:
+        """The directory of public keys (`*.pub`) whose signatures this gateway trusts. May not exist."""
+
+    @property
+    def embedders(self) -> Mapping[str, Embedder]:
+        """The embedders that the plugins of this runtime offer, by name."""
+
+    @property
     def egress(self) -> EgressService:
         """Outbound HTTP."""
 
@@ -177,6 +210,10 @@ class Gateway(Protocol):
     @property
     def groups(self) -> Mapping[str, ModelGroup]:
         """The model groups of this runtime."""
+
+    @property
+    def running(self) -> Mapping[str, int]:
+        """Calls under way in this process, by deployment id; those of nobody are not listed."""
 
     async def spool(self, name: str) -> SpoolService:
         """Open (or create) a durable queue of the plugin's own. It is closed after `teardown`."""

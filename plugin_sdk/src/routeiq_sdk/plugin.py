@@ -5,6 +5,7 @@ Discovery, ordering and calling belong to the core.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
 
@@ -18,6 +19,23 @@ class PluginConfig(BaseModel):
     docs."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+@dataclass(frozen=True, slots=True)
+class FromLitellm:
+    """Marks a field of a plugin's configuration that is written in a LiteLLM section, not in the plugin's block.
+
+    ```python
+    class TagConfig(PluginConfig):
+        tags: Annotated[bool, FromLitellm("router_settings.enable_tag_filtering")] = Field(False, description="...")
+    ```
+
+    The core fills the field with the key's value; writing it in the plugin's own block is an error, so that there is
+    one way to say it.
+    """
+
+    key: str
+    """Section and key, with a dot between them; a section alone (`provider_settings`) means all of it."""
 
 
 class Need(StrEnum):

@@ -20,6 +20,10 @@ def register_strategies(self, strategies: Any) -> None:
     note("register_strategies")
 
 @hookimpl
+def register_embedders(self, embedders: Any) -> None:
+    note("register_embedders")
+
+@hookimpl
 async def health_check(self) -> Health:
     note("health_check")
     return Health()
@@ -54,6 +58,10 @@ def authorize_target(self, ctx: Context, deployment: Deployment) -> None:
     note("authorize_target " + deployment.model)
 
 @hookimpl
+async def filter_deployments(self, ctx: Context, group: Any, deployments: Any) -> None:
+    note("filter_deployments " + group.name)
+
+@hookimpl
 def select_deployment(self, ctx: Context, group: Any, deployments: Any) -> None:
     note("select_deployment")
 
@@ -85,15 +93,20 @@ def record(self, ctx: Context, record: Record) -> None:
 async def settle(self, ctx: Context, usage: Any) -> None:
     note("settle")
 """
-START = ["register_strategies", "register_routes", "setup"]
+START = ["register_embedders", "register_strategies", "register_routes", "setup"]
 TO_THE_CALL = [
     "admit",
     "authenticate",
     "authorize",
     "guard_request",
+    "authorize_target model-fast",
+    "filter_deployments fast",
+    "authorize_target model-strong",
+    "filter_deployments strong",
     "select_model",
     "reserve",
     "authorize_target model-fast",
+    "filter_deployments fast",
     "authorize_target model-fast",
     "before_attempt",
 ]

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from routeiq.catalog.gateway_keys import GATEWAY, PROVIDER_SDK, matches
+from routeiq.catalog.price_map import abilities
 from routeiq.catalog.prices import PriceBook
 from routeiq.catalog.providers import NATIVE, Provider, split_model
 from routeiq.config.rows import LitellmParams, ModelRow
@@ -93,6 +94,7 @@ def deployment_of(
             "num_retries": params.num_retries if params.num_retries is not None else params.max_retries,
             "organization": params.organization,
         },
+        abilities={**(facts.abilities if facts is not None else {}), **abilities(info.extras)},
     )
 
 
@@ -104,7 +106,8 @@ def priced(deployment: Deployment, prices: PriceBook) -> Deployment:
     facts = prices.facts(deployment.provider, deployment.model)
     limit = deployment.max_input_tokens or (facts.max_input_tokens if facts is not None else None)
     price = prices.price(deployment.provider, deployment.model)
-    return replace(deployment, price=price, max_input_tokens=limit)
+    known = {**(facts.abilities if facts is not None else {}), **deployment.abilities}
+    return replace(deployment, price=price, max_input_tokens=limit, abilities=known)
 
 
 def _price_overrides(row: ModelRow) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from importlib.util import find_spec
@@ -37,7 +37,7 @@ _FAMILIES: Mapping[str, frozenset[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """What the map says of a model beside its rates; `None` where it says nothing.
+    """What the map says of a model beside its rates; `None` (or no word, among abilities) where it says nothing.
 
     `tiered`: the price also depends on the size of the prompt or the hour, and `Price` holds the base rate alone.
     `other_charges`: what else the provider bills, by the map's names, that `Price` does not hold.
@@ -45,9 +45,7 @@ class ModelFacts:
 
     max_input_tokens: int | None = None
     max_output_tokens: int | None = None
-    supports_function_calling: bool = False
-    supports_vision: bool = False
-    supports_response_schema: bool = False
+    abilities: Mapping[str, bool] = field(default_factory=dict)
     mode: str | None = None
     tiered: bool = False
     other_charges: tuple[str, ...] = ()
@@ -64,6 +62,19 @@ class MapEntry:
     def belongs_to(self, provider: str) -> bool:
         """Whether an entry without a provider in its name is one of this provider's."""
         return _belongs(self.owner, provider)
+
+
+_ABILITIES = {
+    "tools": "supports_function_calling",
+    "vision": "supports_vision",
+    "json": "supports_response_schema",
+}
+
+
+def abilities(fields: Mapping[str, Any]) -> dict[str, bool]:
+    """What a model can, by LiteLLM's flags of the map or of a row; a flag that is not written says nothing."""
+    told = {word: fields.get(flag) for word, flag in _ABILITIES.items()}
+    return {word: value for word, value in told.items() if isinstance(value, bool)}
 
 
 class _Owner(msgspec.Struct):
@@ -140,9 +151,7 @@ def _entry(fields: dict[str, Any]) -> MapEntry:
     facts = ModelFacts(
         max_input_tokens=_tokens(fields.get("max_input_tokens")),
         max_output_tokens=_tokens(fields.get("max_output_tokens")),
-        supports_function_calling=fields.get("supports_function_calling") is True,
-        supports_vision=fields.get("supports_vision") is True,
-        supports_response_schema=fields.get("supports_response_schema") is True,
+        abilities=abilities(fields),
         mode=fields.get("mode"),
         tiered=tiered,
         other_charges=tuple(sorted(name for name in fields if _is_other_charge(name, fields))),

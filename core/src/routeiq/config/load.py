@@ -91,6 +91,7 @@ def _build(document: Document, env: Mapping[str, str], strict: bool | None) -> C
         general=general,
         routeiq=block,
         extra={key: value for key, value in data.items() if key not in _TYPED},
+        written=data,
         notices=notices,
         protective=protective,
         revision=revision(data, resolved.environment, general.master_key),

@@ -34,6 +34,8 @@ class Config:
     routeiq: RouteiqBlock
     extra: Mapping[str, Any] = field(repr=False)
     """The sections without a type, references resolved, secrets as `Secret`: guardrails, mcp_servers, ..."""
+    written: Mapping[str, Any] = field(repr=False, compare=False)
+    """The whole document, references resolved: where plugins' `FromLitellm` fields are read."""
     notices: tuple[Notice, ...]
     protective: tuple[ProtectiveKey, ...]
     """Protective keys in effect that the core does not implement and nobody accepted unenforced."""

@@ -13,7 +13,7 @@ from routeiq.config.position import KeyPath
 
 _WRITE_A_PLUGIN = "Python objects are never imported from a configuration; write a plugin (`routeiq plugins new`)"
 _CORE_STRATEGY = "simple-shuffle"
-_CHECK_PLUGINS = {"router_budget_limiting": "governance", "enforce_model_rate_limits": "governance"}
+_CHECK_PLUGINS = {"enforce_model_rate_limits": "governance"}
 
 
 class Finding(NamedTuple):
@@ -26,7 +26,7 @@ class Finding(NamedTuple):
 
 def routing_strategy(value: Any) -> Iterator[Finding]:
     if isinstance(value, str) and value != _CORE_STRATEGY:
-        plugin = "governance" if value == "provider-budget-routing" else "routing-classic"
+        plugin = "routing-ml" if value.startswith("llmrouter-") else "routing-classic"
         yield Finding((), plugin, f"it chooses by {_CORE_STRATEGY} alone; {value!r} is a plugin's strategy")
 
 

@@ -50,6 +50,8 @@ def parse(text: str, file: str) -> Entry:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         what = f"not valid YAML: {error.problem or 'cannot be parsed'}"
+        if "nesting depth" in what:  # newer libyaml has a bound of its own, which its parser may meet before ours
+            what = f"nested deeper than {MAX_DEPTH} levels"
     except (yaml.YAMLError, ValueError):
         line, what = 1, "not valid YAML: it holds characters that YAML does not allow"
     raise ConfigErrors([problem_at(Place(file, line), what, "correct the YAML at or above this line")])

@@ -22,6 +22,7 @@ def assemble(config: Config, *, lock: Path | None = None, previous: PluginSet | 
         scan(),
         policy=read_policy(block.plugin_policy.allow, config.positions),
         positions=config.positions,
+        document=config.written,
         lock=lock,
         previous=previous,
     )

@@ -66,7 +66,12 @@ def check_plugins(config: Config) -> Report:
         report.plugins.append(checked)
         try:
             examined = examine(
-                selected, founds, policy=policy, positions=config.positions, passed=checked.passed.append
+                selected,
+                founds,
+                policy=policy,
+                positions=config.positions,
+                document=config.written,
+                passed=checked.passed.append,
             )
             construct(examined, passed=checked.passed.append)
         except RouteIQError as error:

@@ -5,20 +5,21 @@ How a plugin is found and checked is `load`'s; requests never come here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from routeiq.config.position import Positions
 from routeiq.plugins.compiled import Pipeline, bind, compile_pipeline
 from routeiq.plugins.discover import Found, claimants
-from routeiq.plugins.load import Examined, construct, examine
+from routeiq.plugins.load import NO_DOCUMENT, Examined, construct, examine
 from routeiq.plugins.lock import check_lock
 from routeiq.plugins.member import GatewayFor, Member
 from routeiq.plugins.order import Placed, order
 from routeiq.plugins.policy import OPEN, Policy
 from routeiq.plugins.select import UNPLACED, Selected, check_names, notice_of_absence
 from routeiq_sdk import PluginError
-from routeiq_sdk.gateway import Strategies
+from routeiq_sdk.gateway import Embedders, Strategies
 from routeiq_sdk.values.http import Routes
 
 
@@ -51,6 +52,7 @@ class PluginSet:
         *,
         policy: Policy = OPEN,
         positions: Positions = UNPLACED,
+        document: Mapping[str, Any] = NO_DOCUMENT,
         lock: Path | None = None,
         previous: PluginSet | None = None,
     ) -> PluginSet:
@@ -70,7 +72,7 @@ class PluginSet:
         members: dict[str, Member] = {}
         rivals: list[tuple[Member, Member]] = []
         for selected in present:
-            examined = examine(selected, founds, policy=policy, positions=positions)
+            examined = examine(selected, founds, policy=policy, positions=positions, document=document)
             before = old.get(selected.name)
             _same_code(examined, before)
             if before is not None and before.examined == examined:
@@ -122,6 +124,10 @@ class PluginSet:
     def collect_strategies(self, strategies: Strategies) -> None:
         """Let the plugins offer their strategies. Raises `PluginError`."""
         self._collect("register_strategies", lambda plugin: strategies)
+
+    def collect_embedders(self, embedders: Embedders) -> None:
+        """Let the plugins offer their embedders. Raises `PluginError`."""
+        self._collect("register_embedders", lambda plugin: embedders)
 
     def _collect(self, hook: str, target_of: Callable[[str], object]) -> None:
         for call in self.pipeline.at(hook):

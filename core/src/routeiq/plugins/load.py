@@ -5,21 +5,22 @@ Discovery, order and the plugin's further life are elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from typing import Any
 
 from routeiq.config.errors import ConfigErrors
 from routeiq.config.position import Positions
-from routeiq.config.validation import checked
 from routeiq.plugins.discover import Found, the_one
+from routeiq.plugins.from_litellm import configured
 from routeiq.plugins.policy import OPEN, Policy, allowed
 from routeiq.plugins.select import SECTION, UNPLACED, Selected
 from routeiq_sdk import API_VERSION, Plugin, PluginConfig, PluginError
 from routeiq_sdk.hooks.implementations import HookError, Implementation, implementations
 
 RUNGS = ("installed", "allowed", "imports", "is a plugin", "API version", "hooks", "configuration", "constructs")
+NO_DOCUMENT: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +43,13 @@ def examine(
     *,
     policy: Policy = OPEN,
     positions: Positions = UNPLACED,
+    document: Mapping[str, Any] = NO_DOCUMENT,
     passed: Callable[[str], None] = _ignore,
 ) -> Examined:
     """Climb all rungs but the last. Raises `PluginError`, or `ConfigErrors` for the plugin's own configuration.
 
-    `passed` hears of each rung climbed.
+    `document` is the whole configuration, for fields that are written in LiteLLM's sections; `passed` hears of each
+    rung climbed.
     """
     # Rung 1: somebody offers the name, and only one does.
     found = the_one(selected.name, founds)
@@ -90,7 +93,7 @@ def examine(
     passed("hooks")
 
     # Rung 7: its block of the YAML is what it wants.
-    config = _configured(found, value, selected, positions)
+    config = _configured(found, value, selected, positions, document)
     passed("configuration")
     return Examined(found, value, config, hooks)
 
@@ -134,9 +137,16 @@ def _imported(found: Found) -> object:
         ) from error
 
 
-def _configured(found: Found, plugin: type[Plugin[Any]], selected: Selected, positions: Positions) -> PluginConfig:
+def _configured(
+    found: Found,
+    plugin: type[Plugin[Any]],
+    selected: Selected,
+    positions: Positions,
+    document: Mapping[str, Any],
+) -> PluginConfig:
     try:
-        config, problems = checked(plugin.Config, selected.config, (*SECTION, selected.name), positions)
+        path = (*SECTION, selected.name)
+        config, problems = configured(plugin.Config, selected.config, path, document, positions)
     except Exception as error:
         raise PluginError(
             found.name,

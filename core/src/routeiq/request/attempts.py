@@ -138,7 +138,7 @@ class Attempts:
         group = target.group
         if plan.mock is not None and fallbacks == 0:
             raise _mocked(plan.mock)
-        candidates = self._choice.candidates(ctx, group)
+        candidates = await self._choice.candidates(ctx, group)
         tried: set[str] = set()
         calls = 0
         while True:

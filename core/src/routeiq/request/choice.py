@@ -14,6 +14,7 @@ from routeiq.errors import Errors
 from routeiq.plugins.compiled import Pipeline
 from routeiq.request import gates
 from routeiq.request.cooldown import Cooldowns
+from routeiq.request.needs import in_region, region_of
 from routeiq_sdk import Context, Deployment, ModelGroup, Reject
 from routeiq_sdk.gateway import DeploymentStrategy
 
@@ -38,14 +39,21 @@ class Choice:
         self._accepts = accepts
         self.running: dict[str, int] = {}
 
-    def candidates(self, ctx: Context, group: ModelGroup) -> Sequence[Deployment]:
+    async def candidates(self, ctx: Context, group: ModelGroup) -> Sequence[Deployment]:
         """The deployments that may serve this request, healthy or not. Raises `RequestError` when none may."""
         wire = ctx.request.wire
-        able = [d for d in group.deployments if self._accepts(d, wire)]
+        able: Sequence[Deployment] = [d for d in group.deployments if self._accepts(d, wire)]
         if not able:
             raise self._errors.not_served(group.name, ctx.surface)
+        region = region_of(ctx)
+        if region is not None:
+            able = [d for d in able if in_region(d.region, region)]
+            if not able:
+                raise self._errors.no_target(group.name, f"none is in the region {region}")
         if self._pipeline.authorize_target:
             able = self._authorized(ctx, group, able)
+        if self._pipeline.filter_deployments:
+            able = await self._filtered(ctx, group, able)
         return able
 
     def pick(
@@ -88,6 +96,25 @@ class Choice:
             log.error("strategy failed", request_id=ctx.request_id, error=type(error).__name__, detail=str(error))
             return deployments[0]
         return picked if picked is not None and any(picked is d for d in deployments) else deployments[0]
+
+    async def _filtered(
+        self, ctx: Context, group: ModelGroup, deployments: Sequence[Deployment]
+    ) -> Sequence[Deployment]:
+        """What the plugins leave of `deployments`; one that adds some of its own is a broken one."""
+        left = deployments
+        async with gates.Stage(self._pipeline.filter_deployments, ctx, self._errors) as stage:
+            for call in stage:
+                answer = await gates.ask(call, ctx, group, left)
+                if answer is None:
+                    continue
+                if isinstance(answer, Reject):
+                    raise gates.refusal(answer)
+                if any(all(d is not known for known in left) for d in answer):
+                    raise ValueError("it returned deployments that it was not given")
+                if not answer:
+                    raise self._errors.no_target(group.name, f"{call.plugin} leaves none")
+                left = answer
+        return left
 
     def _full(self, deployment: Deployment) -> bool:
         most = deployment.max_parallel_requests

@@ -68,6 +68,22 @@ class Delivery:
         else:
             await self._stream(served, body, plan)
 
+    async def explain(self, plan: Plan) -> None:
+        """Tell the client which model would be called, and why, as one JSON object."""
+        ctx = self._ctx
+        headers = self._services.headers.base(ctx)
+        assert ctx.decision_id is not None
+        headers.append((b"x-routeiq-decision-id", ctx.decision_id.encode()))
+        told = {
+            "decision_id": ctx.decision_id,
+            "requested_model": ctx.request.model,
+            "model": plan.ranked[0].name,
+            "ranked": [group.name for group in plan.ranked],
+            "decision": ctx.decision,
+            "reason": ctx.decision.reason if ctx.decision is not None else "a concrete model is honoured",
+        }
+        await self._answer(200, headers, orjson.dumps(told))
+
     async def fail(self, error: RequestError) -> None:
         """Tell the client about an error: as an answer, or as the last event of a stream that has begun."""
         profile = self._services.errors.profile

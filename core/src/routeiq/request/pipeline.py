@@ -65,6 +65,17 @@ class Road:
             async with ClientWatch(receive, journey.delivery.ending):
                 await self._on_from_the_body(ctx, surface, fields, asked_model, journey)
 
+    async def explain(self, ctx: RequestContext, surface: Surface, receive: Receive, send: Send) -> None:
+        """Walk a client's request up to the choice of its model, and answer with that choice instead of calling it."""
+        async with self._journey(ctx, surface, send) as journey:
+            await self._admit(ctx)
+            ctx.identify(await self.identify(ctx))
+            body = self._understand(ctx, surface, await self._read(ctx, receive), None)
+            await self._authorize(ctx, body)
+            body = await self._guard(ctx, body)
+            plan = await self._route(ctx, body)
+            await journey.delivery.explain(plan)
+
     async def serve(self, ctx: RequestContext, surface: Surface, fields: dict[str, Raw], send: Send) -> None:
         """Serve a nested call, whose caller is known and whose body is here, from authorize to settle."""
         async with self._journey(ctx, surface, send) as journey:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -15,13 +15,12 @@ from routeiq.errors import Errors
 from routeiq.plugins.compiled import Pipeline
 from routeiq.request import gates
 from routeiq.request.auth import conceal
+from routeiq.request.pool import Pools
 from routeiq.wires.body import Body
 from routeiq_sdk import Candidate, Context, Decision, ModelGroup
 from routeiq_sdk.gateway import ModelStrategy
 
 log = structlog.get_logger("routeiq.routing")
-
-Accepts = Callable[[ModelGroup, str], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +44,14 @@ class Router:
         strategies: Mapping[str, ModelStrategy],
         resolve: Callable[[str], ModelGroup | None],
         virtual: Mapping[str, VirtualModel],
-        accepts: Accepts,
+        pools: Pools,
         errors: Errors,
     ) -> None:
         self._pipeline = pipeline
         self._strategies = strategies
         self._resolve = resolve
         self._virtual = virtual
-        self._accepts = accepts
+        self._pools = pools
         self._errors = errors
 
     async def route(self, ctx: Context, body: Body) -> tuple[tuple[ModelGroup, ...], Decision | None]:
@@ -63,18 +62,14 @@ class Router:
             if group is None:
                 raise self._errors.unknown_model(ctx.route, body.model)
             return (group,), None
-        pool = self._fitting(ctx, virtual, body)
-        decision = await self._decide(ctx, virtual, pool)
+        pool = await self._pools.fitting(ctx, body, virtual.pool)
+        decision = await self._decide(ctx, virtual, pool.groups)
         if decision is None:
-            decision = _static(virtual, pool)
-        by_name = {group.name: group for group in pool}
+            decision = _static(virtual, pool.groups)
+        if pool.dropped:
+            decision = replace(decision, attributes={**decision.attributes, "filtered": dict(pool.dropped)})
+        by_name = {group.name: group for group in pool.groups}
         return tuple(by_name[candidate.model] for candidate in decision.candidates), decision
-
-    def _fitting(self, ctx: Context, virtual: VirtualModel, body: Body) -> list[ModelGroup]:
-        pool = [group for group in virtual.pool if self._accepts(group, body.wire)]
-        if not pool:
-            raise self._errors.not_served(virtual.name, ctx.surface)
-        return pool
 
     async def _decide(self, ctx: Context, virtual: VirtualModel, pool: Sequence[ModelGroup]) -> Decision | None:
         names = {group.name for group in pool}

@@ -26,7 +26,7 @@ _FORMS = ("/v1{}", "{}", "/engines/{{model:path}}{}", "/openai/deployments/{{mod
 
 
 def routes() -> Iterator[Route]:
-    """All routes that walk the road."""
+    """All routes that walk the road, to its end or up to the choice of a model."""
     for surface, path, summary in _OPENAI:
         for form in _FORMS:
             yield Route("POST", form.format(path), _walk(surface), "road", summary, surface)
@@ -34,6 +34,7 @@ def routes() -> Iterator[Route]:
     yield Route("POST", "/v1/messages", _walk(messages), "road", "Anthropic message", messages)
     counting = CountTokensSurface()
     yield Route("POST", "/v1/messages/count_tokens", _walk(counting), "road", "Count a message's tokens", counting)
+    yield Route("POST", "/routeiq/v1/route", _explain, "road", "The choice of model for a chat request, uncalled", CHAT)
     swallowed = "Client telemetry: taken and dropped"
     yield Route("POST", "/api/event_logging/batch", _swallow, "key", swallowed, messages, quiet=True)
 
@@ -44,6 +45,10 @@ def _walk(surface: Surface) -> Endpoint:
         await exchange.runtime.road.walk(exchange.ctx, surface, exchange.receive, exchange.send, asked_model=model)
 
     return walk
+
+
+async def _explain(exchange: Exchange) -> None:
+    await exchange.runtime.road.explain(exchange.ctx, CHAT, exchange.receive, exchange.send)
 
 
 async def _swallow(exchange: Exchange) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from routeiq_sdk.gateway import Gateway, Strategies
+from routeiq_sdk.gateway import Embedders, Gateway, Strategies
 from routeiq_sdk.hooks.marks import hook
 from routeiq_sdk.values.health import Health
 from routeiq_sdk.values.http import Routes
@@ -32,6 +32,10 @@ class LifecycleHooks:
     def register_strategies(self, strategies: Strategies) -> None:
         """Offer named strategies, which `router_settings.routing_strategy` or a virtual model's `strategy` choose.
         Fires at start."""
+
+    @hook(failure="start")
+    def register_embedders(self, embedders: Embedders) -> None:
+        """Offer embedders by name, for strategies of any plugin. Fires at start, before `setup`."""
 
     @hook(failure="closed")
     async def health_check(self) -> Health:

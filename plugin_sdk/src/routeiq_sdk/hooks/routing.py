@@ -8,6 +8,7 @@ from routeiq_sdk.context import Context
 from routeiq_sdk.hooks.marks import hook
 from routeiq_sdk.values.decision import Decision
 from routeiq_sdk.values.models import Deployment, ModelGroup
+from routeiq_sdk.values.verdict import Reject
 
 
 class RoutingHooks:
@@ -19,6 +20,18 @@ class RoutingHooks:
 
         Fires once a request; the first plugin that returns a `Decision` decides. It may name only models of `groups`.
         A failure, a `None` or a wrong name asks the next strategy, at last a static one.
+        """
+
+    @hook(failure="closed")
+    async def filter_deployments(
+        self, ctx: Context, group: ModelGroup, deployments: Sequence[Deployment]
+    ) -> Sequence[Deployment] | Reject | None:
+        """Narrow the deployments of a group that may serve this request: by tags, budgets, context windows, affinity.
+
+        Fires for each group whose turn comes, before its first attempt, and for each candidate of a virtual model.
+        Return
+        some of `deployments`, `None` to leave them all, or `Reject` when none may serve. Plugins are asked in order,
+        each with what the one before left. A failure refuses the group.
         """
 
     @hook(failure="next")

@@ -4,6 +4,7 @@ A running gateway is `routeiq-testkit`'s; nothing here opens a socket.
 """
 
 from routeiq_sdk.testing.auth import AuthContract
+from routeiq_sdk.testing.embedder import EmbedderContract
 from routeiq_sdk.testing.fakes import (
     FakeGateway,
     FakeRequest,
@@ -20,6 +21,7 @@ from routeiq_sdk.testing.strategy import StrategyContract
 
 __all__ = [
     "AuthContract",
+    "EmbedderContract",
     "FakeClock",
     "FakeEgress",
     "FakeGateway",

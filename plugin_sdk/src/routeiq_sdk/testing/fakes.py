@@ -13,6 +13,7 @@ from typing import Any
 
 from routeiq_sdk.context import Context
 from routeiq_sdk.errors import RequestError
+from routeiq_sdk.gateway import Embedder
 from routeiq_sdk.testing.services import FakeClock, FakeEgress, FakeSpool, FakeState
 from routeiq_sdk.values.http import Headers
 from routeiq_sdk.values.models import Deployment, ModelGroup, Price, Usage
@@ -171,6 +172,8 @@ class FakeGateway:
         self.egress = FakeEgress()
         self.state = FakeState(self.clock)
         self.groups: Mapping[str, ModelGroup] = {group.name: group for group in groups or make_groups()}
+        self.embedders: dict[str, Embedder] = {}
+        self.running: dict[str, int] = {}
         self.events: list[Event] = []
         self.calls: list[Mapping[str, Any]] = []
         self.answers: list[Mapping[str, Any]] = []
@@ -184,6 +187,11 @@ class FakeGateway:
         if self._directory is None:
             self._directory = tempfile.TemporaryDirectory(prefix="routeiq-")
         return Path(self._directory.name)
+
+    @property
+    def keys_dir(self) -> Path:
+        """A folder in the temporary directory; empty unless the test writes keys into it."""
+        return self.data_dir / "keys"
 
     async def spool(self, name: str) -> FakeSpool:
         """Open (or create) a queue; `spools` shows them."""

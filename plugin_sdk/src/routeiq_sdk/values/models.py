@@ -67,6 +67,7 @@ class Deployment:
 
     `group` is the public model name, `model` the name the provider knows. `wire` says how it is spoken to:
     `openai`, `anthropic`, or `litellm` for providers that need translation. `price` is `None` when unpriced.
+    `abilities` says of `tools`, `vision` and `json` (schemas) whether the model can; a missing word is not known.
     """
 
     id: str
@@ -91,6 +92,7 @@ class Deployment:
     headers: Mapping[str, str] = field(default_factory=dict)
     params: Mapping[str, Any] = field(default_factory=dict)
     info: Mapping[str, Any] = field(default_factory=dict)
+    abilities: Mapping[str, bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

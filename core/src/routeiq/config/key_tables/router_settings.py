@@ -38,7 +38,7 @@ ROUTER_SETTINGS = KeyTable(
         protective("enable_tag_filtering", _CLASSIC, "Whether tags of a request filter deployments."),
         protective("tag_filtering_match_any", _CLASSIC, "Whether one tag suffices.", part_of="enable_tag_filtering"),
         protective("tag_routing_prefix", _CLASSIC, "The prefix of tags that route.", part_of="enable_tag_filtering"),
-        protective("provider_budget_config", "governance", "US dollars by provider and window."),
+        protective("provider_budget_config", _CLASSIC, "US dollars by provider and window."),
         protective("default_max_parallel_requests", "governance", "Calls at once on each deployment."),
         protective("fallback_access_check", "governance", "Whether a key must be allowed the fallback's model."),
         protective("fallback_budget_check", "governance", "Whether a fallback must fit the budget."),
