@@ -121,7 +121,7 @@ def test_every_key_that_litellm_users_write_is_in_a_table(section: str, keys: st
         ("guardrails: {odd: shape}", "guardrails", "guard-external"),
         ("policies: {p: {}}", "policies", "guard-external"),
         ("mcp_servers: {s: {url: http://x, allowed_tools: [t]}}", "mcp_servers.s.allowed_tools", "mcp"),
-        (ROW % (", max_budget: 5, budget_duration: 1d", ""), "model_list[0].litellm_params.max_budget", "governance"),
+        (ROW % (", max_budget: 5, budget_duration: 1d", ""), "model_list[0].litellm_params.max_budget", CLASSIC),
         (ROW % (", rpd: 5", ""), "model_list[0].litellm_params.rpd", "governance"),
         (ROW % ("", ", team_id: t"), "model_list[0].model_info.team_id", "governance"),
     ],

@@ -84,7 +84,7 @@ def test_what_a_full_litellm_file_needs_beyond_the_core_is_named_line_by_line(
 ) -> None:
     found = load(data / "full_litellm.yaml", env)
     assert [(key.line, key.path, key.needs_plugin) for key in sorted(found.protective, key=lambda key: key.line)] == [
-        (54, "model_list[2].litellm_params.max_budget", "governance"),
+        (54, "model_list[2].litellm_params.max_budget", "routing-classic"),
         (62, "model_list[3].model_info.team_id", "governance"),
         (75, "router_settings.routing_strategy", "routing-classic"),
         (90, "router_settings.enable_pre_call_checks", "routing-classic"),

@@ -133,7 +133,7 @@ class StateService(Protocol):
         """Values of several counters; 0 for one that does not exist."""
 
     async def put(self, table: str, key: str, value: bytes, *, ttl_seconds: float | None = None) -> None:
-        """Write a record."""
+        """Write a record. A table whose name ends in `.cache` may lose its oldest records when the store is full."""
 
     async def put_if(self, table: str, key: str, value: bytes, *, expected: bytes | None) -> bool:
         """Write a record only if it still is `expected` (`None`: does not exist). Says whether it wrote."""

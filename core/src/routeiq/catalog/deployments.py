@@ -19,6 +19,8 @@ from routeiq.catalog.providers import NATIVE, Provider, split_model
 from routeiq.config.rows import LitellmParams, ModelRow
 from routeiq_sdk import Deployment, Secret
 
+_FOR_PLUGINS = ("budget_duration", "max_budget", "tag_regex")
+"""Keys of a row that speak to plugins; they find them in `Deployment.info`."""
 _NOT_NATIVE = (*GATEWAY, *PROVIDER_SDK)
 
 
@@ -87,6 +89,7 @@ def deployment_of(
         info={
             **info.extras,
             "access_groups": list(info.access_groups),
+            **{name: extras[name] for name in _FOR_PLUGINS if name in extras},
             "api_version": params.api_version,
             "cooldown_time": params.cooldown_time,
             "drop_params": drop_params if params.drop_params is None else params.drop_params,

@@ -32,6 +32,7 @@ _BACKOFF_FIRST = 0.5
 _BACKOFF_MOST = 8.0
 _CONNECT_SECONDS = 10.0
 _MOST_ANSWER_BYTES = 256 << 20
+_TOO_LONG = "ContextWindowExceededError"
 _FORWARDED = {"anthropic": ("anthropic-beta", "anthropic-version")}
 """Headers of the client that a wire's provider gets, unless the deployment sets them itself."""
 
@@ -102,13 +103,15 @@ class Attempts:
                 return await self._group(ctx, body, plan, target, used)
             except UpstreamError as error:
                 wanted = plan.fallbacks(target.group.name, error.name)
-                self._queue(ctx, targets, known, wanted, special=error.name == "ContextWindowExceededError")
+                self._queue(ctx, targets, known, wanted, special=error.name == _TOO_LONG)
                 if not targets or used >= plan.rules.max_fallbacks:
                     refusal = self._errors.upstream(error, plan.ranked[0].name, _names(wanted))
                     refusal.headers = {**of_failure(error.headers, error.timeout), **refusal.headers}
                     raise refusal from error
-            except RequestError:
-                self._queue(ctx, targets, known, plan.fallbacks(target.group.name, ""), special=False)
+            except RequestError as error:
+                too_long = error.code == "context_length_exceeded"  # a plugin said what a provider would have said
+                wanted = plan.fallbacks(target.group.name, _TOO_LONG if too_long else "")
+                self._queue(ctx, targets, known, wanted, special=too_long)
                 if not targets or used >= plan.rules.max_fallbacks:
                     raise
 
@@ -190,16 +193,16 @@ class Attempts:
 
     async def _prepare(self, ctx: Context, attempt: Attempt) -> None:
         if self._pipeline.authorize_target and self._choice.authorized(ctx, attempt.deployment) is not None:
-            raise _veto("a plugin no longer allows this target")
+            raise _veto(Reject(403, "a plugin no longer allows this target"))
         until = gates.deadline() if self._pipeline.before_attempt else 0.0
         for call in self._pipeline.before_attempt:
             try:
                 verdict = await gates.ask_until(until, call, ctx, attempt)
             except Exception as error:
                 gates.failed(call, ctx, error)
-                raise _veto(f"the plugin '{call.plugin}' failed before the attempt") from None
+                raise _veto(Reject(403, f"the plugin '{call.plugin}' failed before the attempt")) from None
             if isinstance(verdict, Reject):
-                raise _veto(verdict.message)
+                raise _veto(verdict)
 
     def leave(self, deployment: Deployment) -> None:
         """A call to the deployment is over."""
@@ -316,8 +319,16 @@ def _mocked(name: str) -> UpstreamError:
     return UpstreamError("error", status, name, f"mocked by the request: {name}", dispatched=False)
 
 
-def _veto(why: str) -> UpstreamError:
-    return UpstreamError("vetoed", 403, "PermissionDeniedError", why, dispatched=False)
+def _veto(reject: Reject) -> UpstreamError:
+    return UpstreamError(
+        "vetoed",
+        reject.status,
+        {401: "AuthenticationError", 429: "RateLimitError"}.get(reject.status, "PermissionDeniedError"),
+        reject.message,
+        code=reject.code,
+        retry_after=reject.retry_after,
+        dispatched=False,
+    )
 
 
 def _names(wanted: Sequence[Any]) -> list[str]:

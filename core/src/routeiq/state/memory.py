@@ -16,6 +16,8 @@ from routeiq.state.errors import StateFull
 from routeiq.state.expiring import NEVER, ExpiringMap
 from routeiq_sdk.gateway import Clock
 
+CACHE_SUFFIX = ".cache"
+"""A table of this ending may lose its oldest records; see `StateService.put`."""
 _MIB = 1024 * 1024
 _INT64 = range(-(2**63), 2**63)
 _SCAN_TURN = 256
@@ -192,7 +194,8 @@ class MemoryState:
             records.sweep(now, steps=math.inf)
         while not self._fits(records, key, weight):
             oldest = records.oldest()
-            if table not in self._caches or oldest is None:
+            is_cache = table in self._caches or table.endswith(CACHE_SUFFIX)
+            if not is_cache or oldest is None:
                 raise StateFull(
                     f"table {table!r} is full: {len(records)} records, {records.weight} bytes "
                     f"(bounds {self._limits.records} and {self._limits.table_bytes})"
