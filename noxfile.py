@@ -91,8 +91,8 @@ def wheels(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """A benchmark, side by side with its peers: `nox -s bench -- NAME`; `list` names them. Needs wrk, nginx and a C
-    compiler."""
+    """A benchmark, side by side with its peers: `nox -s bench -- NAME`; `list` names them. All but `routing` need wrk,
+    nginx and a C compiler."""
     _workspace(session, "bench", extras="[litellm,uvicorn,granian]")
     session.run("python", "tests/bench/run.py", *(session.posargs or ["list"]))
 

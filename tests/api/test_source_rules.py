@@ -20,6 +20,12 @@ CALLS = frozenset(
     {"torch.load", "yaml.load", "yaml.load_all", "yaml.unsafe_load", "yaml.full_load", "os.system", "os.popen",
      "numpy.load", "np.load", "pandas.read_pickle", "pd.read_pickle", "ctypes.CDLL", "builtins.eval", "builtins.exec"}
 )  # fmt: skip
+SAFE_NAMES = {"joblib": frozenset({"Parallel", "delayed", "parallel_config"})}
+"""What may be taken from a module that also reads pickles."""
+EXEMPT = {
+    # The converter's child: it reads a pickle through an allow-list, in a process of its own with nothing to reach.
+    "plugins/routing-ml/src/routeiq_routing_ml/artifact/convert_child.py": {"import pickle"},
+}
 YAML_LOADERS = frozenset({"Loader", "UnsafeLoader", "FullLoader"})
 
 
@@ -43,13 +49,15 @@ def findings(source: str) -> list[str]:
         if isinstance(node, ast.Import):
             found += [f"{line}: import {a.name}" for a in node.names if a.name.partition(".")[0] in MODULES]
         elif isinstance(node, ast.ImportFrom):
-            if (node.module or "").partition(".")[0] in MODULES:
+            taken = {a.name for a in node.names}
+            safe = SAFE_NAMES.get(node.module or "", frozenset())
+            if (node.module or "").partition(".")[0] in MODULES and not taken <= safe:
                 found.append(f"{line}: from {node.module}")
             if node.module == "yaml":
                 found += [f"{line}: yaml.{a.name}" for a in node.names if f"yaml.{a.name}" in CALLS | YAML_LOADERS]
         elif isinstance(node, ast.Call):
             name = dotted(node.func)
-            if name in BUILTINS | CALLS:
+            if name in BUILTINS | CALLS and not _refuses_pickles(node):
                 found.append(f"{line}: {name}()")
             if any(
                 keyword.arg == "shell" and getattr(keyword.value, "value", None) is True for keyword in node.keywords
@@ -62,9 +70,23 @@ def findings(source: str) -> list[str]:
     return found
 
 
+def _refuses_pickles(call: ast.Call) -> bool:
+    """`numpy.load(..., allow_pickle=False)`, said in so many words."""
+    told = [keyword.value for keyword in call.keywords if keyword.arg == "allow_pickle"]
+    return len(told) == 1 and isinstance(told[0], ast.Constant) and told[0].value is False
+
+
 @pytest.mark.parametrize("path", list(sources(*PRODUCT)), ids=lambda path: str(path.relative_to(ROOT)))
 def test_product_code_runs_nothing_out_of_data(path: Path) -> None:
-    assert findings(path.read_text(encoding="utf-8")) == []
+    exempt = EXEMPT.get(str(path.relative_to(ROOT)), set())
+    found = findings(path.read_text(encoding="utf-8"))
+    assert [finding for finding in found if finding.partition(": ")[2] not in exempt] == []
+
+
+def test_exemptions_are_still_needed() -> None:
+    for name, exempt in EXEMPT.items():
+        found = {finding.partition(": ")[2] for finding in findings((ROOT / name).read_text(encoding="utf-8"))}
+        assert exempt <= found
 
 
 @pytest.mark.parametrize(
@@ -80,6 +102,10 @@ def test_product_code_runs_nothing_out_of_data(path: Path) -> None:
         "exec(text)",
         "torch.load(path)",
         "np.load(path)",
+        "np.load(path, allow_pickle=True)",
+        "np.load(path, allow_pickle=flag)",
+        "from joblib import load",
+        "from joblib import Parallel, dump",
         "subprocess.run(text, shell=True)",
         "importlib.import_module('pickle')",
     ],
@@ -88,7 +114,17 @@ def test_the_rule_sees_what_it_is_for(source: str) -> None:
     assert findings(source)
 
 
-@pytest.mark.parametrize("source", ["yaml.safe_load(text)", "re.compile(text)", "model.eval()", "json.loads(text)"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "np.load(path, allow_pickle=False)",
+        "from joblib import Parallel, delayed",
+        "yaml.safe_load(text)",
+        "re.compile(text)",
+        "model.eval()",
+        "json.loads(text)",
+    ],
+)
 def test_the_rule_sees_nothing_else(source: str) -> None:
     assert findings(source) == []
 

@@ -136,7 +136,10 @@ class StateService(Protocol):
         """Write a record. A table whose name ends in `.cache` may lose its oldest records when the store is full."""
 
     async def put_if(self, table: str, key: str, value: bytes, *, expected: bytes | None) -> bool:
-        """Write a record only if it still is `expected` (`None`: does not exist). Says whether it wrote."""
+        """Write a record only if it still is `expected` (`None`: does not exist). Says whether it wrote.
+
+        A record that existed keeps the end of life that it has.
+        """
 
     async def get(self, table: str, key: str) -> bytes | None:
         """Read a record."""

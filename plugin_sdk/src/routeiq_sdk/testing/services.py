@@ -159,7 +159,8 @@ class FakeState:
         """Write a record only if it still is `expected`."""
         if await self.get(table, key) != expected:
             return False
-        await self.put(table, key, value)
+        ends = None if expected is None else self._tables[table][key][1]
+        self._tables.setdefault(table, {})[key] = (value, ends)
         return True
 
     async def get(self, table: str, key: str) -> bytes | None:
