@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 KEY = "sk-wheels-7c1e90d4b2f85a36"
 PLUGIN = "routeiq-routing-rules"
+LEARNING = "routeiq-routing-ml"
 CONFIG = """\
 model_list:
   - {model_name: canned, litellm_params: {model: openai/canned, mock_response: served from wheels}}
@@ -90,6 +92,7 @@ def _try_out(scratch: Path, dist: Path) -> None:
             str(dist),
             "routeiq",
             PLUGIN,
+            LEARNING,
         ]
     )
     clean = {"PATH": os.environ["PATH"], "HOME": str(scratch), "ROUTEIQ_MASTER_KEY": KEY}
@@ -99,7 +102,26 @@ def _try_out(scratch: Path, dist: Path) -> None:
     (scratch / "routeiq.yaml").write_text(CONFIG, encoding="utf-8")
     _run([str(routeiq), "check", "--config", "routeiq.yaml"], cwd=scratch, env=clean)
     _serve(routeiq, scratch, clean)
-    print("installed from wheels: listed, checked, served")
+    _learn(routeiq, scratch, clean)
+    print("installed from wheels: listed, checked, served, trained and measured")
+
+
+def _learn(routeiq: Path, scratch: Path, clean: dict[str, str]) -> None:
+    """The shortest life of a router: outcomes of two models that are good at different things, trained and measured."""
+    rng = random.Random(1)
+    rows = []
+    for number in range(500):
+        code = rng.random() < 0.5
+        query = f"def solve_{number}(xs): return sorted(xs)" if code else f"Tell me a story about ship number {number}."
+        scores = {"coder": float(rng.random() < (0.9 if code else 0.3)), "poet": float(rng.random() < 0.6)}
+        rows.append(json.dumps({"query": query, "scores": scores, "cost": {"coder": 1e-3, "poet": 2e-3}}))
+    (scratch / "outcomes.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    train = ["route", "train", "--data", "outcomes.jsonl", "--strategy", "ridge", "--embedder", "hashing"]
+    _run([str(routeiq), *train, "--out", "router", "--json"], cwd=scratch, env=clean)
+    evaluate = ["route", "evaluate", "--artifact", "router", "--data", "outcomes.jsonl", "--json"]
+    told = json.loads(_run([str(routeiq), *evaluate], cwd=scratch, env=clean))
+    if not told["quality"] > told["best_single"]:
+        raise SystemExit(f"the trained router gains nothing: {told}")
 
 
 def _serve(routeiq: Path, scratch: Path, clean: dict[str, str]) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from routeiq_routing_classic import ClassicConfig, RoutingClassic
+from routeiq_routing_classic.config import RoutingArgs
 from routeiq_routing_classic.durations import checked, seconds_from
 from routeiq_sdk import Deployment, FromLitellm, ModelGroup, PluginError, Price
 from routeiq_sdk.testing import FakeGateway, running
@@ -127,3 +128,8 @@ async def test_asking_for_budgets_without_one_stops_the_start(config: dict[str, 
     of_a_row = row(price=FREE, info={"max_budget": 1, "budget_duration": "1d"})
     async with running(plugin, FakeGateway("routing-classic", groups=[of_a_row])):
         pass
+
+
+def test_options_of_another_plugins_strategy_are_not_judged_here() -> None:
+    config = ClassicConfig(routing_strategy="llmrouter-knn", routing_strategy_args={"model_path": "./router"})
+    assert config.routing_strategy_args == RoutingArgs()

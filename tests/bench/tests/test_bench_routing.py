@@ -15,7 +15,7 @@ from rich.console import Console
 from bench.cli import main
 from bench.provision import BenchSetupError
 from bench.report import show
-from bench.routers import bars, ours
+from bench.routers import bars, ours, session
 from bench.routers.bars import BARS, judge
 from bench.routers.recipe import Array
 from bench.routers.session import Session, measure_all
@@ -107,6 +107,7 @@ def always_best(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ours, "write_artifact", lambda trained, folder: (folder / "artifact").write_bytes(b"1"))
     monkeypatch.setattr(ours, "load_artifact", lambda folder: (folder / "artifact").read_bytes())
     monkeypatch.setattr(ours, "make_ready", lambda artifact: artifact)
+    monkeypatch.setattr(session, "gate_p50_ms", lambda entrant, texts: 1.0)
 
 
 def test_a_missing_table_is_named_with_its_folder_its_format_and_the_mend(

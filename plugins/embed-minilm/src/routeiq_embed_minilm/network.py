@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime  # type: ignore[import-untyped]
+import onnxruntime
 
 from routeiq_embed_minilm.config import DIMENSIONS, NAME
 from routeiq_sdk import PluginError

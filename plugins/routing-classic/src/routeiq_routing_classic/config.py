@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, AliasChoices, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, AliasChoices, Field, StringConstraints, field_validator, model_validator
 
 from routeiq_routing_classic.durations import checked
 from routeiq_sdk import FromLitellm, PluginConfig
@@ -26,6 +26,7 @@ StrategyName = Literal[
     "cost-based-routing",
     "provider-budget-routing",
 ]
+_OURS = get_args(StrategyName)
 Check = Literal[
     "prompt_caching",
     "deployment_affinity",
@@ -115,6 +116,14 @@ class ClassicConfig(PluginConfig):
     enable_weighted_failover: Annotated[bool, FromLitellm("router_settings.enable_weighted_failover")] = Field(
         False, description="Accepted: a retry always draws among the deployments that were not tried yet."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _options_of_others_are_theirs(cls, written: Any) -> Any:
+        """The strategy of another plugin has options that this one cannot judge."""
+        if isinstance(written, Mapping) and written.get("routing_strategy", _OURS[0]) not in _OURS:
+            return {name: value for name, value in written.items() if name != "routing_strategy_args"}
+        return written
 
     @field_validator("routing_groups")
     @classmethod

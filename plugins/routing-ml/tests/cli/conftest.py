@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,9 @@ from click.testing import CliRunner, Result
 
 from routeiq_routing_ml.cli.group import route
 
-from ..training.outcomes import outcomes, write
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "training"))
+
+from recorded_outcomes import outcomes, write
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from recorded_outcomes import MODELS, outcomes, write
 
-from ..training.outcomes import MODELS, outcomes, write
 from .conftest import Route, Trial
 
 KEYS = ["quality", "cost", "best_single", "oracle", "gap", "d_aiq", "save"]

@@ -148,7 +148,7 @@ async def test_llmrouters_names_choose_a_deployment_within_a_group(
 
     rows = [openai_row("any", scripted_upstream.base_url, name) for name in GOOD_AT.values()]
     settings = {"routing_strategy": "llmrouter-knn", "routing_strategy_args": {"model_path": str(publish(trained))}}
-    plugins = {"routing-ml": {"trusted_keys": [keys.public], "profile": "quality"}}
+    plugins = {"routing-ml": {"trusted_keys": [keys.public], "profile": "quality"}, "routing-classic": {}}
     running = await gateway({"model_list": rows, "router_settings": settings, "routeiq": {"plugins": plugins}})
     for kind, model in GOOD_AT.items():
         _, headers, _ = await running.chat("any", question(kind, 55))

@@ -23,7 +23,7 @@ from routeiq_routing_ml.training.making import Made, Plan, make
 from routeiq_routing_ml.training.reading import Reading, read
 from routeiq_routing_ml.training.table import Refused, TrainingError
 
-from .outcomes import MODELS, WORDS, outcomes, write
+from .recorded_outcomes import MODELS, WORDS, outcomes, write
 
 RIDGE = Plan(strategy="ridge")
 

@@ -21,7 +21,7 @@ from routeiq_routing_ml.features.surface import surface
 from routeiq_routing_ml.training.reading import read, read_table
 from routeiq_routing_ml.training.table import Table, TrainingError
 
-from .outcomes import MODELS, Rows, outcomes, write
+from .recorded_outcomes import MODELS, Rows, outcomes, write
 
 ROWS = outcomes(40)
 

@@ -16,7 +16,7 @@ from routeiq_routing_ml.training.reading import Reading, read_table
 from routeiq_routing_ml.training.table import Table
 from routeiq_routing_ml.training.trainer import Settings, Trained, train
 
-from .outcomes import TASKS, outcomes, write
+from .recorded_outcomes import TASKS, outcomes, write
 
 HOSTILE = ("<script>alert(1)</script>", "$\\frac{1}{2}$ & \"quotes'", "_hidden")
 TASK = "<img src=x onerror=alert(1)>\x1b[2J"

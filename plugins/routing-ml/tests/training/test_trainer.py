@@ -14,7 +14,7 @@ from routeiq_routing_ml.training.table import Refused, Table, TrainingError
 from routeiq_routing_ml.training.trainer import Settings, Trained, train
 from routeiq_routing_ml.training.workers import workers
 
-from .outcomes import outcomes, write
+from .recorded_outcomes import outcomes, write
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from routeiq_routing_ml.training.table import TrainingError
 from routeiq_routing_ml.training.trainer import Settings, train
 from routeiq_routing_ml.training.workers import workers
 
-from .outcomes import outcomes, write
+from .recorded_outcomes import outcomes, write
 
 
 def test_folds_run_on_a_dask_cluster_with_the_same_outcome(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ _CLUSTERS = 5
 @click.command()
 @options.artifact
 @click.option("--query", required=True, help="The text of a prompt.")
-@click.option("--profile", type=click.Choice(PROFILES), default="balanced", show_default=True, help="What counts.")
+@click.option("--profile", type=click.Choice(PROFILES), default="quality", show_default=True, help="What counts.")
 @click.option("--lambda", "weight", type=click.FloatRange(0, 1e12), help="Quality a US dollar, instead of a profile.")
 @options.data_dir
 @options.trust

@@ -38,7 +38,8 @@ def counts(text: str) -> tuple[Counts, Counts]:
     """Buckets and how often each was hit, of the words' block and of the letters' block; `text` is normalised."""
     data = np.frombuffer(f" {text} ".encode("utf-8", "replace"), dtype=np.uint8).astype(np.uint64)
     if len(data) >= len(_POWERS):  # NFKC may lengthen a text
-        data = data[: len(_POWERS) - 1]
+        data = data[: len(_POWERS) - 1].copy()
+        data[-1] = ord(" ")  # words are found between spaces
     prefix = np.zeros(len(data) + 1, dtype=np.uint64)
     # prefix[i] = sum of data[j] * BASE^(j+1), j < i: the hash of a run is a difference, shifted to a common power
     np.cumsum((data + np.uint64(1)) * _POWERS[: len(data)], out=prefix[1:], dtype=np.uint64)

@@ -27,7 +27,7 @@ MOST_CHARACTERS = 20_000
 _DIGITS = re.compile(r"[0-9]")
 _PUNCTUATION = re.compile(r"[.,;:!?]")
 _OPERATORS = re.compile(r"[{}\[\]()=<>+*/\\^_$]")
-_OPTIONS = re.compile(r"(?m)^\s*\(?[A-Ea-e][).:]")
+_OPTIONS = re.compile(r"(?m)^[^\S\n]*\(?[A-Ea-e][).:]")  # not \s: across lines the search would be quadratic
 _CODE = re.compile(r"\b(?:def|return|import|class|function|select|void|const|let|var)\b", re.IGNORECASE)
 
 

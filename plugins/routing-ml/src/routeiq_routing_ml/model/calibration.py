@@ -35,11 +35,11 @@ class Calibration:
 
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> Self:
-        """The calibration of `arrays()`."""
-        return cls(
-            np.asarray(arrays["calibration.slope"], np.float64),
-            np.asarray(arrays["calibration.intercept"], np.float64),
-        )
+        """The calibration of `arrays()`. Raises `ValueError`."""
+        slope, intercept = (np.asarray(arrays[f"calibration.{name}"], np.float64) for name in ("slope", "intercept"))
+        if slope.ndim != 1 or intercept.shape != slope.shape:
+            raise ValueError(f"calibration arrays of shapes {slope.shape} and {intercept.shape}")
+        return cls(slope, intercept)
 
     @classmethod
     def fit(cls, unseen: Floats, quality: Floats) -> Self:

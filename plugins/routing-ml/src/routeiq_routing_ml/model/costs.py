@@ -45,9 +45,14 @@ class Costs:
         dollars: Floats = np.maximum(usual + longer[:, None] * self.slope, _LEAST * usual)
         return dollars
 
-    def answer_tokens(self, votes: Floats) -> Floats | None:
-        """Expected answer tokens (n, m), `None` when nothing is known of them."""
-        return votes @ self.tokens_out.astype(np.float64) if len(self.tokens_out) else None
+    @property
+    def knows_answers(self) -> bool:
+        """Whether the training data had the length of answers."""
+        return len(self.tokens_out) > 0
+
+    def answer_tokens(self, votes: Floats) -> Floats:
+        """Expected answer tokens (n, m). Ask only where answers are known."""
+        return votes @ self.tokens_out.astype(np.float64)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Centers in half precision, and the tables."""
@@ -64,9 +69,11 @@ class Costs:
         """The costs of `arrays()`. Raises `ValueError`."""
         found = [single(arrays[f"costs.{name}"]) for name in ("centers", "dollars", "tokens_in", "slope", "tokens_out")]
         centers, dollars, tokens_in, slope, tokens_out = found
-        fits = dollars.ndim == 2 and len(centers) == len(dollars) == len(tokens_in) and slope.shape == dollars.shape[1:]
-        if not fits or (len(tokens_out) and tokens_out.shape != dollars.shape):
+        fits = dollars.ndim == centers.ndim == 2 and len(centers) == len(dollars) and slope.shape == dollars.shape[1:]
+        if not fits or tokens_in.shape != dollars.shape[:1] or (len(tokens_out) and tokens_out.shape != dollars.shape):
             raise ValueError(f"cost arrays of shapes {[array.shape for array in found]}")
+        if not len(centers) or any((array < 0).any() for array in (dollars, tokens_in, slope, tokens_out)):
+            raise ValueError("cost arrays without a cluster, or with costs or tokens below 0")
         return cls(centers, dollars, tokens_in, slope, tokens_out)
 
     @classmethod

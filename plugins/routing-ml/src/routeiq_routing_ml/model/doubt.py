@@ -57,9 +57,11 @@ class Doubt:
         """The doubt of `arrays()`. Raises `ValueError`."""
         precision = np.asarray(arrays["doubt.precision"], np.float64)
         noise = np.asarray(arrays["doubt.noise"], np.float64)
-        if precision.ndim != 2 or precision.shape[0] != precision.shape[1] or not (noise >= 0).all():
-            raise ValueError(f"doubt arrays of shapes {precision.shape} and {noise.shape}")
-        return cls(precision, noise, float(arrays["doubt.familiar"][0]))
+        familiar = np.asarray(arrays["doubt.familiar"], np.float64)
+        square = precision.ndim == 2 and precision.shape[0] == precision.shape[1]
+        if not square or noise.ndim != 1 or familiar.shape != (1,) or not (noise >= 0).all():
+            raise ValueError(f"doubt arrays of shapes {precision.shape}, {noise.shape} and {familiar.shape}")
+        return cls(precision, noise, float(familiar[0]))
 
     @classmethod
     def fit(cls, points: Points, errors: Floats, similarities: NDArray[np.floating[Any]]) -> Self:

@@ -6,6 +6,7 @@ or broken. Signing, digests and files are the business of `artifact`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -108,15 +109,21 @@ def unpack(manifest: Manifest, arrays: Arrays, custom: Callable[[], Scorer] | No
     settings, features = manifest.settings, manifest.features
     embedder, fingerprint = features.get("embedder"), features.get("embedder_fingerprint")
     try:
+        if settings["default"] not in manifest.pool:
+            raise ValueError(f"settings.default is {settings['default']!r}, which is not in the pool")
         default = manifest.pool.index(str(settings["default"]))
         main = _read(manifest, read_arrays(arrays, MAIN), default, custom)
         plain = main if embedder is None else _read(manifest, read_arrays(arrays, PLAIN), default, None)
-        weights = {str(name): float(value) for name, value in settings["weights"].items()}  # type: ignore[union-attr, arg-type]
+        weights = {name: _weight(name, value) for name, value in settings["weights"].items()}  # type: ignore[union-attr]
         policy = Policy(margin=_number(settings, "margin"), new_margin=_number(settings, "new_margin"))
         policy = Policy(margin=policy.margin, new_margin=policy.new_margin, tolerance=_number(settings, "tolerance"))
-    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        _check_embedder(embedder, main, plain)
+        _self_test(manifest, {MAIN: main} if embedder is None else {MAIN: main, PLAIN: plain})
+    except KeyError as error:
         raise ValueError(f"the artifact lacks {error}") from None
-    packed = Packed(
+    except (TypeError, AttributeError, IndexError, OverflowError) as error:
+        raise ValueError(f"the artifact's parts do not fit together: {error}") from None
+    return Packed(
         main,
         plain,
         None if embedder is None else str(embedder),
@@ -124,8 +131,21 @@ def unpack(manifest: Manifest, arrays: Arrays, custom: Callable[[], Scorer] | No
         policy,
         weights,
     )
-    _self_test(manifest, packed)
-    return packed
+
+
+def _weight(name: str, value: JsonValue) -> float:
+    weight = float(value)  # type: ignore[arg-type]
+    if not 0 <= weight < math.inf:
+        raise ValueError(f"settings.weights.{name} is {weight}, not a lambda of at least 0")
+    return weight
+
+
+def _check_embedder(embedder: JsonValue, main: LearnedRouter, plain: LearnedRouter) -> None:
+    """Else each request would find out that a space wants vectors which nobody makes."""
+    if (embedder is not None) != (main.space.embedded > 0):
+        raise ValueError(f"the embedder is {embedder!r}, but the space reads {main.space.embedded} numbers of one")
+    if plain.space.embedded:
+        raise ValueError("the stand-in's space reads an embedder's vectors too")
 
 
 def _number(settings: Mapping[str, JsonValue], name: str) -> float:
@@ -167,16 +187,12 @@ def _probe_points(router: LearnedRouter) -> tuple[Points, NDArray[np.float64]]:
     return router.points(_PROBES, vectors), tokens
 
 
-def _self_test(manifest: Manifest, packed: Packed) -> None:
+def _self_test(manifest: Manifest, routers: Mapping[str, LearnedRouter]) -> None:
     """Predict the artifact's probes."""
-    routers = {MAIN: packed.main, PLAIN: packed.plain}
-    told = [probe for probe in manifest.probes if probe.get("part") in routers]
-    if not told:
-        raise ValueError("the artifact has no self-test")
     for part, router in routers.items():
-        mine = [probe for probe in told if probe["part"] == part]
+        mine = [probe for probe in manifest.probes if probe.get("part") == part]
         if not mine:
-            continue
+            raise ValueError("the artifact has no self-test")
         got = router.predict(*_probe_points(router)).quality
         if not np.isfinite(got).all() or len(mine) != len(got):
             raise ValueError("the self-test yields no numbers")

@@ -41,6 +41,13 @@ class Lesson:
         return Lesson(self.points[rows], self.quality[rows], self.seed, self.jobs)
 
 
+def whole_number(array: NDArray[Any]) -> int:
+    """The number of an array (1,). Raises `ValueError` for another shape."""
+    if np.shape(array) != (1,):
+        raise ValueError(f"one number is needed, not an array of shape {np.shape(array)}")
+    return int(array[0])
+
+
 def half(array: NDArray[Any]) -> NDArray[np.float16]:
     """An array in half precision, for what needs no more."""
     return np.asarray(array).astype(np.float16)

@@ -40,8 +40,12 @@ class Ensemble:
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> Self:
         """The ensemble of `arrays()`. Raises `ValueError`."""
-        neighbours = Neighbours.from_arrays(arrays)
-        return cls(neighbours, Kernel.around(neighbours.store, arrays), Forest.from_arrays(arrays))
+        neighbours, forest = Neighbours.from_arrays(arrays), Forest.from_arrays(arrays)
+        kernel = Kernel.around(neighbours.store, arrays)
+        models = {neighbours.values.shape[1], len(kernel.mean), forest.values.shape[1]}
+        if len(models) > 1:
+            raise ValueError(f"the members of the ensemble know different numbers of models: {sorted(models)}")
+        return cls(neighbours, kernel, forest)
 
     @classmethod
     def fit(cls, lesson: Lesson) -> Self:

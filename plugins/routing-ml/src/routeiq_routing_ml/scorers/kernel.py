@@ -55,7 +55,8 @@ class Kernel:
         """The scorer of `arrays()` whose landmarks are somebody else's rows, too. Raises `ValueError`."""
         weights, mean = single(arrays["kernel.weights"]), single(arrays["kernel.mean"])
         landmarks = landmarks[: len(weights)]
-        if weights.ndim != 2 or mean.shape != weights.shape[1:] or len(landmarks) != len(weights):
+        fits = landmarks.ndim == weights.ndim == 2 and len(landmarks) == len(weights)
+        if not fits or mean.shape != weights.shape[1:]:
             raise ValueError(f"kernel arrays of shapes {landmarks.shape}, {weights.shape} and {mean.shape}")
         return cls(landmarks, weights, mean)
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routeiq_routing_ml.features.space import Points
-from routeiq_routing_ml.scorers.base import Arrays, Floats, Lesson, single
+from routeiq_routing_ml.scorers.base import Arrays, Floats, Lesson, single, whole_number
 
 _RIDGE_PENALTY = 30.0
 _LOGISTIC_C = 0.3
@@ -46,7 +46,7 @@ class Linear:
         weights, bias = single(arrays["linear.weights"]), single(arrays["linear.bias"])
         if weights.ndim != 2 or bias.shape != weights.shape[1:]:
             raise ValueError(f"linear arrays of shapes {weights.shape} and {bias.shape}")
-        return cls(weights, bias, bool(arrays["linear.sigmoid"][0]))
+        return cls(weights, bias, bool(whole_number(arrays["linear.sigmoid"])))
 
     @classmethod
     def ridge(cls, lesson: Lesson) -> Self:

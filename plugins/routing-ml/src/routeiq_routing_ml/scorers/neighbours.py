@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routeiq_routing_ml.features.space import Points
-from routeiq_routing_ml.scorers.base import Arrays, Floats, Lesson, half, single
+from routeiq_routing_ml.scorers.base import Arrays, Floats, Lesson, half, single, whole_number
 
 MOST_ROWS = 20_000
 """More rows are thinned out at random: the decision must stay quick, and locality does not need them all."""
@@ -36,7 +36,7 @@ class Neighbours:
     def of(self, similarities: NDArray[np.float32]) -> Floats:
         """The same from similarities (n, r) to the store."""
         nearest, weights = self._weights(similarities)
-        means: Floats = np.einsum("nk,nkm->nm", weights, self.values[nearest])
+        means: Floats = np.einsum("nk,nkm->nm", weights, self.values[nearest]).astype(np.float64)
         return means
 
     def nearest(self, points: Points, count: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
@@ -60,7 +60,7 @@ class Neighbours:
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> Self:
         """The scorer of `arrays()`. Raises `ValueError`."""
-        store, values, k = single(arrays["knn.store"]), single(arrays["knn.values"]), int(arrays["knn.k"][0])
+        store, values, k = single(arrays["knn.store"]), single(arrays["knn.values"]), whole_number(arrays["knn.k"])
         if store.ndim != 2 or values.ndim != 2 or len(store) != len(values) or not 1 <= k <= len(store):
             raise ValueError(f"kNN arrays of shapes {store.shape} and {values.shape} with k = {k}")
         return cls(store, values, k)

@@ -18,6 +18,8 @@ _HIDDEN = 96
 _DECAY = 0.03
 _EPOCHS = 200
 _NETWORKS = 4
+_LEAST_VALIDATED = 20
+"""Fewer rows than this are all learned from: what early stopping would hold back of them says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def _train(wide: NDArray[np.float32], quality: Floats, seed: int) -> tuple[Float
     network = MLPRegressor(
         hidden_layer_sizes=(_HIDDEN,),
         alpha=_DECAY,
-        early_stopping=True,
+        early_stopping=len(wide) >= _LEAST_VALIDATED,
         learning_rate_init=2e-3,
         max_iter=_EPOCHS,
         n_iter_no_change=12,

@@ -42,12 +42,12 @@ def _names(deployment: Deployment) -> tuple[str, ...]:
     return (deployment.id, qualified, deployment.model, *([base] if isinstance(base, str) else []))
 
 
-def live_costs(prices: Sequence[Price | None], tokens_in: float, tokens_out: Floats | None) -> Floats | None:
+def live_costs(prices: Sequence[Price | None], tokens_in: float, tokens_out: Floats) -> Floats | None:
     """US dollars (k,) at today's prices for expected answer lengths (k,); `None` unless all models can be priced.
 
     Dollars of the training data and dollars of today are not comparable, so it is all or none.
     """
-    if tokens_out is None or any(price is None for price in prices):
+    if any(price is None for price in prices):
         return None
     asked = round(tokens_in)
     return np.array(

@@ -106,9 +106,11 @@ def decide(
     prediction = _expected(router, full, question, known, corrector)
     default = _default(router, known, setting)
     utility = policy.utility(prediction, default)[0]
-    plain = replace(policy, margin=0.0, new_margin=0.0).utility(prediction, default)[0]
     best = int(cheapest_best(utility[None], prediction.cost)[0])
-    favourite = int(cheapest_best(plain[None], prediction.cost)[0])
+    favourite = best
+    if best == default:  # would it have been another without the margin?
+        plain = replace(policy, margin=0.0, new_margin=0.0).utility(prediction, default)
+        favourite = int(cheapest_best(plain, prediction.cost)[0])
     chosen, propensity = setting.explore(len(known), best)
     order = sorted(range(len(known)), key=lambda i: (i != chosen, -utility[i], prediction.cost[0, i]))
     scores = [float(utility[i]) for i in order]
@@ -152,12 +154,10 @@ def _expected(
     if corrector is not None:
         quality = np.clip(quality + corrector.correct(directions(question.points))[:, columns], 0.0, 1.0)
     cost = full.cost[:, columns]
-    answers = router.costs.answer_tokens(router.costs.votes(question.points))
-    live = live_costs(
-        [group.price for group, _ in known], question.tokens, None if answers is None else answers[0, columns]
-    )
-    if live is not None:
-        cost = live[None]
+    if router.costs.knows_answers:
+        answers = router.costs.answer_tokens(router.costs.votes(question.points))[0, columns]
+        live = live_costs([group.price for group, _ in known], question.tokens, answers)
+        cost = cost if live is None else live[None]
     return Prediction(quality, cost, full.uncertainty[:, columns], full.new)
 
 

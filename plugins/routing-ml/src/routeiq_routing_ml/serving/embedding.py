@@ -17,6 +17,7 @@ from routeiq_sdk import Embedder
 
 _MOST_WAITING = 16
 """More prompts than this are not queued: they would be late anyway."""
+_CLOSED = "the embedder is no longer asked: this configuration is on its way out"
 
 Vector = NDArray[np.float32]
 
@@ -34,6 +35,7 @@ class Embedding:
         self._most = cache
         self._kept: OrderedDict[bytes, Vector] = OrderedDict()
         self._under_way: dict[bytes, asyncio.Future[Vector]] = {}
+        self._closed = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="routing-ml-embed")
 
     @property
@@ -53,6 +55,8 @@ class Embedding:
             return found
         running = self._under_way.get(digest)
         if running is None:
+            if self._closed:
+                raise EmbeddingFailed(_CLOSED)
             if len(self._under_way) >= _MOST_WAITING:
                 raise EmbeddingFailed("the embedder is busy")
             running = asyncio.get_running_loop().run_in_executor(self._thread, self._embed, text)
@@ -63,6 +67,11 @@ class Embedding:
                 return await asyncio.shield(running)
         except TimeoutError:
             raise EmbeddingFailed(f"the embedder took longer than {self._seconds:g} s") from None
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not running.cancelled() or (task is not None and task.cancelling()):
+                raise  # this request was given up
+            raise EmbeddingFailed(_CLOSED) from None
         except EmbeddingFailed:
             raise
         except Exception as error:
@@ -84,4 +93,5 @@ class Embedding:
 
     def close(self) -> None:
         """Take no more prompts; what runs is let go of."""
+        self._closed = True
         self._thread.shutdown(wait=False, cancel_futures=True)

@@ -73,7 +73,7 @@ def _of_client(ctx: Context) -> Wish | None:
 def _weight(told: Any) -> float:
     try:
         weight = float(told) if not isinstance(told, bool) else math.nan
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         weight = math.nan
     if not 0 <= weight < 1e12:
         raise RequestError(400, "lambda is quality a US dollar: a number of at least 0.", param=f"{_FIELD}.lambda")

@@ -28,6 +28,8 @@ from routeiq_routing_ml.training.table import Refused, Table, TrainingError
 LEAST_QUERIES = 400
 """Below it a learned router loses against always calling the best single model."""
 FOLDS = 4
+_NOTHING = 1e-6
+"""A gain below it is a rounding error of sums."""
 ECONOMY = 0.95
 """The profile `economy` keeps this share of the best single model's quality."""
 
@@ -83,7 +85,7 @@ class Trained:
     @property
     def gains(self) -> bool:
         """Whether it beats always calling the best single model: better answers, or the same ones for less."""
-        return self.outcome.gap > 0 or self.outcome.save > 0
+        return max(self.outcome.gap, self.outcome.save) > _NOTHING
 
     def refuse(self) -> None:
         """Raise `Refused` unless the router is worth having."""
