@@ -25,9 +25,9 @@ def main(arguments: list[str]) -> int:
     if not options.here:
         from live_demo import environment
 
-        environment.DISTRIBUTIONS = ("plugin_sdk", "core", "plugins/routing-ml", "tests/testkit")
+        distributions = ("plugin_sdk", "core", "plugins/routing-ml", "tests/testkit")
         try:
-            python = str(environment.prepare(ROOT, options.folder))
+            python = str(environment.prepare(ROOT, options.folder, distributions))
         except environment.Failed as failure:
             print(failure, file=sys.stderr)
             return 1

@@ -28,11 +28,11 @@ def inside(folder: Path) -> bool:
     return Path(sys.prefix).resolve() == _home(folder)
 
 
-def prepare(root: Path, folder: Path) -> Path:
+def prepare(root: Path, folder: Path, distributions: tuple[str, ...] = DISTRIBUTIONS) -> Path:
     """The environment's Python, installed anew when it is missing or out of date. Raises `Failed`."""
     home, stamp = _home(folder), folder / "installed"
     python = home / "bin" / "python"
-    wanted = _fingerprint(root)
+    wanted = _fingerprint(root, distributions)
     if python.exists() and stamp.exists() and stamp.read_text() == wanted:
         return python
     if inside(folder):
@@ -43,7 +43,7 @@ def prepare(root: Path, folder: Path) -> Path:
     log = folder / "install.log"
     started = time.monotonic()
     make, install = _commands(home, python)
-    editable = [argument for path in DISTRIBUTIONS for argument in ("-e", str(root / path))]
+    editable = [argument for path in distributions for argument in ("-e", str(root / path))]
     for say, command in (
         (f"making an environment in {folder}", make),
         ("installing the gateway and the simulated models (once)", [*install, *editable, *LIBRARIES]),
@@ -93,9 +93,9 @@ def _run(say: str, command: list[str], log: Path) -> None:
         raise Failed(f"{last}\ndemo: this failed: {say}. To mend it, {mend}.")
 
 
-def _fingerprint(root: Path) -> str:
+def _fingerprint(root: Path, distributions: tuple[str, ...]) -> str:
     digest = hashlib.sha256(f"{sys.version}{LIBRARIES}".encode())
-    for path in DISTRIBUTIONS:
+    for path in distributions:
         metadata = root / path / "pyproject.toml"
         digest.update(str(metadata).encode() + metadata.read_bytes())
     return digest.hexdigest()

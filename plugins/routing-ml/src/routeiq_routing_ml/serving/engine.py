@@ -5,6 +5,7 @@ Imported at set-up only: a gateway without learned routing does not pay for nump
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -66,10 +67,20 @@ class Engine:
     async def open(self) -> None:
         """Load what there is, and keep looking for newer."""
         _one_thread()
-        await self.routers.refresh()
+        await self._look()
         if self._config.routers and self._config.reload_seconds:
-            self._gateway.spawn("watch artifacts", lambda: self.routers.watch(self._config.reload_seconds))
+            self._gateway.spawn("watch artifacts", self._watch)
         await self.learning.open()
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(self._config.reload_seconds)
+            await self._look()
+
+    async def _look(self) -> None:
+        """Swap in what is new, and be ready to hear feedback on it, also before this worker's first decision."""
+        for name in await self.routers.refresh():
+            self.learning.corrector(self.routers.current[name])
 
     def close(self) -> None:
         """Let go of threads; keep what was learned."""

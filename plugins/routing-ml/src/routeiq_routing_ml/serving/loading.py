@@ -82,12 +82,6 @@ class Routers:
             log.info("router loaded", router=name, strategy=loaded.strategy, version=loaded.version, path=str(folder))
         return swapped
 
-    async def watch(self, seconds: float) -> None:
-        """Refresh again and again."""
-        while True:
-            await asyncio.sleep(seconds)
-            await self.refresh()
-
     def of_strategy(self, strategy: str) -> Loaded | None:
         """The first router that was trained with this strategy."""
         return next((loaded for loaded in self.current.values() if loaded.strategy == strategy), None)
