@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+import scipy.linalg  # noqa: F401 (brings a BLAS of its own, and only what is loaded can be limited)
+import sklearn.cluster  # noqa: F401 (brings OpenMP)
 from threadpoolctl import threadpool_limits
 
 

@@ -1,4 +1,4 @@
-"""Expected costs follow the prompt's length and kind and never fall below zero; doubt grows where nothing was learned."""
+"""Expected costs follow a prompt's length and kind and are never below zero; doubt grows where nothing was learned."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""A router comes back from its artifact as it was trained; a manifest or arrays that lie are refused, with the reason."""
+"""A router comes back from its artifact as it was trained; a manifest or arrays that lie are refused and told why."""
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
@@ -289,9 +290,7 @@ def test_random_damage_is_refused_or_harmless_and_never_another_kind_of_error(se
         axis = int(rng.integers(len(shape)))
         shape[axis] = int(rng.integers(0, shape[axis] + 3))
         damaged = np.resize(array, shape) if array.size else array
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", RuntimeWarning)
-            try:
-                unpack(manifest, {**arrays, name: damaged})
-            except (ValueError, RuntimeWarning) as error:
-                assert str(error)
+        with warnings.catch_warnings(), contextlib.suppress(ValueError):
+            warnings.simplefilter("ignore", RuntimeWarning)
+            found = unpack(manifest, {**arrays, name: damaged})
+            assert np.isfinite(found.main.predict(found.main.points(QUESTIONS), tokens_of(QUESTIONS)).quality).all()

@@ -1,4 +1,4 @@
-"""The policy weighs quality against cost: the margins hold, more weight never costs more, and ties go to the cheaper."""
+"""The policy weighs quality against cost: the margins hold, more weight never costs more, ties go to the cheaper."""
 
 from __future__ import annotations
 

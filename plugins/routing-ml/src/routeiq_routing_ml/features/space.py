@@ -20,6 +20,8 @@ DIMENSIONS = 192
 """Most dimensions of the space: distances in it are what kNN and kernels see."""
 COARSE = 64
 """Leading dimensions that trees split on."""
+MOST_FITTED = 20_000
+"""Weights and axes of a space are those of so many texts at most: more change them little and cost gigabytes."""
 _SURFACE_WEIGHT = 0.1
 _CLIP = 3.0
 
@@ -77,7 +79,11 @@ class Space:
 
     @classmethod
     def fit(cls, texts: Sequence[str], embedded: NDArray[Any] | None = None, seed: int = 0) -> Space:
-        """Fit on training texts and, if there is an embedder, its vectors of them (n, e)."""
+        """Fit on training texts and, if there is an embedder, its vectors of them (n, e). Of very many, a part."""
+        if len(texts) > MOST_FITTED:
+            rows = np.sort(np.random.default_rng(seed).permutation(len(texts))[:MOST_FITTED])
+            texts = [texts[row] for row in rows]
+            embedded = None if embedded is None else np.asarray(embedded)[rows]
         hashing = Hashing.fit(texts, seed=seed)
         raw = np.array([surface(text) for text in texts], dtype=np.float32)
         mean, deviation = raw.mean(axis=0), raw.std(axis=0)
