@@ -14,6 +14,7 @@ from routeiq_routing_ml.cli.explain import explain
 from routeiq_routing_ml.cli.export import export
 from routeiq_routing_ml.cli.inspect import inspect
 from routeiq_routing_ml.cli.train import train
+from routeiq_routing_ml.cli.value import value
 
 
 @click.group()
@@ -21,5 +22,5 @@ def route() -> None:
     """Train, measure, explain and publish routers that choose the model."""
 
 
-for _command in (train, evaluate, explain, export, inspect, add_model, convert):
+for _command in (train, evaluate, explain, export, inspect, add_model, value, convert):
     route.add_command(_command)

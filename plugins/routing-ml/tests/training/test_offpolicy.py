@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from routeiq_routing_ml.scorers.base import Floats
-from routeiq_routing_ml.serving.offpolicy import (
+from routeiq_routing_ml.training.offpolicy import (
     Estimate,
     Log,
     TooFewEffective,
