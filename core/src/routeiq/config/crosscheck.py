@@ -51,7 +51,7 @@ class CrossCheck:
         self._both_sections(litellm)
         for row in self._rows:
             if row.router_model:
-                message = "a router offered as a model is not served: offer a virtual model (routeiq.virtual_models) instead"
+                message = "a router offered as a model is not served: write a virtual model (routeiq.virtual_models)"
                 self.notices.append(Notice("warning", row.path, message, row.file, row.line))
 
     def _known(self, name: str) -> bool:
