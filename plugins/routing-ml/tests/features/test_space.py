@@ -91,6 +91,29 @@ def test_one_sparse_matrix_and_single_counts_agree() -> None:
     np.testing.assert_array_equal(matrix.sum(axis=1), words_and_letters)
 
 
+def test_words_and_letters_of_a_text_speak_equally_loudly_however_many_they_are(space: Space) -> None:
+    """By the definition: rarity times 1 + log of the count, each block of unit length, projected, of unit length."""
+    hashing = space.hashing
+    for text in TEXTS[:5]:
+        told = np.zeros(hashing.dimensions)
+        for block, (buckets, hits) in enumerate(counts(normalised(text))):
+            columns = buckets + block * BUCKETS
+            weights = hashing.idf[columns] * (1 + np.log(hits))
+            told += weights / np.linalg.norm(weights) @ hashing.projection[columns]
+        np.testing.assert_allclose(hashing.embed([text])[0], told / np.linalg.norm(told), atol=1e-5)
+
+
+def test_fitting_weighs_a_text_as_embedding_does() -> None:
+    hashing = Hashing.fit(TEXTS, dimensions=len(TEXTS) - 1)
+    # with as many directions as texts, nothing of the weighted counts is lost, so likenesses are those of the counts
+    weighted = count_matrix(TEXTS[:20]).toarray()
+    weighted = np.where(weighted > 0, 1 + np.log(np.maximum(weighted, 1)), 0) * hashing.idf
+    halves = [unit(weighted[:, :BUCKETS]), unit(weighted[:, BUCKETS:])]
+    likeness = unit(np.hstack(halves)) @ unit(np.hstack(halves)).T
+    vectors = hashing.embed(TEXTS[:20])
+    np.testing.assert_allclose(vectors @ vectors.T, likeness, atol=0.02)
+
+
 @pytest.mark.parametrize(
     "texts", [["a"], ["", ""], ["same thing"] * 5, ["", "some words"], ["\n"] * 3, ["one two", "three four"]]
 )

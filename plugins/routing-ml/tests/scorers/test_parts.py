@@ -229,6 +229,12 @@ def test_elo_keeps_an_undefeated_model_finite_and_ties_level() -> None:
     np.testing.assert_allclose(Elo.fit(Lesson(points(50)[0], np.ones((50, 3)))).ratings, 1000)
 
 
+def test_a_tie_is_half_a_win_and_one_drawn_game_is_imagined() -> None:
+    quality = np.array([[1.0, 0.0]] * 2 + [[0.5, 0.5]] * 8)
+    ahead, behind = Elo.fit(Lesson(points(10)[0], quality)).ratings
+    assert ahead - behind == pytest.approx(400 * np.log10((2 + 4 + 0.5) / (4 + 0.5)))
+
+
 @pytest.mark.parametrize("ratings", [np.zeros(0), np.zeros((2, 2)), np.array(5.0)])
 def test_elo_ratings_of_another_shape_are_refused(ratings: np.ndarray) -> None:
     with pytest.raises(ValueError):
