@@ -23,6 +23,7 @@ from routeiq_routing_ml.serving.embedding import Embedding, EmbeddingFailed
 from routeiq_routing_ml.serving.learning import Learning
 from routeiq_routing_ml.serving.loading import Loaded, Routers
 from routeiq_routing_ml.serving.prompt import Prompt, prompt_of
+from routeiq_routing_ml.serving.threads import one_thread
 from routeiq_routing_ml.serving.wishes import Wish, wish_of
 from routeiq_sdk import Context, Decision, Deployment, Event, Gateway, ModelGroup, Record
 from routeiq_sdk.values.health import Health
@@ -66,7 +67,7 @@ class Engine:
 
     async def open(self) -> None:
         """Load what there is, and keep looking for newer."""
-        _one_thread()
+        one_thread()
         await self._look()
         if self._config.routers and self._config.reload_seconds:
             self._gateway.spawn("watch artifacts", self._watch)
@@ -271,10 +272,3 @@ class Engine:
 
 def _question(router: LearnedRouter, prompt: Prompt, points: Points) -> Question:
     return Question(points, prompt.tokens)
-
-
-def _one_thread() -> None:
-    """Small products are slower on many threads, and threads that spin would take the event loop's core."""
-    from threadpoolctl import threadpool_limits
-
-    threadpool_limits(1, user_api="blas")

@@ -21,6 +21,7 @@ from routeiq_routing_ml.artifact.versions import Versions
 from routeiq_routing_ml.model.packing import Packed, unpack
 from routeiq_routing_ml.scorers.base import Scorer
 from routeiq_routing_ml.scorers.estimator import Estimator
+from routeiq_routing_ml.serving.threads import one_thread
 
 log = structlog.get_logger("routeiq.routing-ml")
 
@@ -98,7 +99,9 @@ class Routers:
 
         if artifact.estimators is None:
             raise ValueError("an artifact of the strategy custom without its estimator")
-        return Estimator(estimators.load(artifact.estimators, self._allowed), len(artifact.manifest.pool))
+        loaded = estimators.load(artifact.estimators, self._allowed)
+        one_thread()  # scikit-learn came with it
+        return Estimator(loaded, len(artifact.manifest.pool))
 
     def _refused(self, name: str, folder: Path, error: Exception) -> None:
         self._stamps.pop(name, None)  # what is missing may be a key: look again
