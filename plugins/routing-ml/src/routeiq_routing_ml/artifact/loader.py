@@ -137,8 +137,7 @@ def _directory(path: Path) -> int | None:
             raise ArtifactError(
                 path,
                 "a pickle, joblib, npz or code file is never loaded: it can run code.",
-                "convert a scikit-learn estimator once with routeiq_routing_ml.artifact.convert, arrays with "
-                "routeiq_routing_ml.artifact.writer, or train the router again.",
+                "make a skops file of an estimator with `routeiq route convert`, and train with that.",
             ) from None
         raise ArtifactError(path, "not a folder.", _NO_ARTIFACT) from None
     except OSError as error:
