@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import Distribution
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,17 @@ def test_a_changed_file_is_refused(site, found: Found, lock: Path) -> None:
 
 
 def test_a_lost_file_is_refused(site, found: Found, lock: Path) -> None:
+    (site.folder / "routeiq_vault.py").unlink()
+    with pytest.raises(PluginError, match=r"lacks its file routeiq_vault\.py"):
+        check_lock(lock, [found])
+
+
+def test_a_lost_file_is_refused_whoever_reads_the_metadata(site, found: Found, lock: Path, monkeypatch) -> None:
+    """As newer versions of importlib.metadata do, and its backport: files that are gone are not listed."""
+    files = Distribution.files.fget
+    assert files is not None
+    there = property(lambda self: [file for file in files(self) or () if Path(str(self.locate_file(file))).exists()])
+    monkeypatch.setattr(Distribution, "files", there)
     (site.folder / "routeiq_vault.py").unlink()
     with pytest.raises(PluginError, match=r"lacks its file routeiq_vault\.py"):
         check_lock(lock, [found])

@@ -5,6 +5,7 @@ It knows distributions, versions and digests; never where a package came from.
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 from collections.abc import Iterable
@@ -55,7 +56,7 @@ def digest(found: Found) -> str:
             mend=f"install {found.distribution} as a wheel.",
         )
     total = hashlib.sha256()
-    for file in sorted(installed.files or (), key=str):
+    for file in sorted(_recorded(installed), key=str):
         if not _counts(file):
             continue
         path = Path(str(installed.locate_file(file)))
@@ -98,13 +99,19 @@ def _distribution(found: Found) -> Distribution:
         installed = distribution(found.distribution)
     except PackageNotFoundError:
         raise PluginError(found.name, f"({found}) is gone.", mend=f"pip install {found.distribution}") from None
-    if not installed.files:
+    if not _recorded(installed):
         raise PluginError(
             found.name,
             f"({found}) has no RECORD of its files.",
             mend=f"install {found.distribution} as a wheel.",
         )
     return installed
+
+
+def _recorded(installed: Distribution) -> list[PurePosixPath]:
+    """The files in its RECORD, lost ones too: `Distribution.files` leaves these out in newer versions, and in older
+    ones once another library has brought the backport of importlib.metadata along."""
+    return [PurePosixPath(row[0]) for row in csv.reader((installed.read_text("RECORD") or "").splitlines()) if row]
 
 
 def _editable(installed: Distribution) -> bool:
