@@ -96,9 +96,8 @@ _spaces: dict[int, Space] = {}
 
 
 def write_artifact(trained: Trained, folder: Path) -> None:
-    """Write the signed artifact, keys included, into the empty `folder`."""
-    embedder = "minilm" if trained.router.space.embedded else None
-    packed = Packed(trained.router, trained.router, embedder, "bench", trained.policy, trained.weights)
+    """Write the signed artifact of a router without vectors, keys included, into the empty `folder`."""
+    packed = Packed(trained.router, trained.router, None, None, trained.policy, trained.weights)
     manifest, arrays = pack(packed, strategy=trained.strategy, trainer="bench 1", metrics={})
     write(folder / "router", manifest, arrays, signing_key(folder / "keys"))
 

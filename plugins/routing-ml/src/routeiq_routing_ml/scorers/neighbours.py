@@ -81,5 +81,5 @@ def kept_rows(count: int, seed: int) -> NDArray[np.intp]:
 def _top(similarities: NDArray[np.float32], count: int) -> NDArray[np.intp]:
     if count >= similarities.shape[1]:
         return np.tile(np.arange(similarities.shape[1]), (len(similarities), 1))
-    top: NDArray[np.intp] = np.argpartition(-similarities, count - 1, axis=1)[:, :count]
+    top: NDArray[np.intp] = np.argpartition(similarities, -count, axis=1)[:, -count:]
     return top
