@@ -6,6 +6,7 @@ Which strategy is in charge of a model is decided by the plugin.
 from __future__ import annotations
 
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 from routeiq_sdk import Attempt, Context, Deployment, Gateway, ModelGroup, Outcome, Reject
@@ -19,7 +20,7 @@ def key_of(deployment: Deployment) -> Key:
     return deployment.id, deployment.model
 
 
-class Strategy:
+class Strategy(ABC):
     """Base of the strategies. They are made before the gateway is there; `bind` gives it to them."""
 
     gateway: Gateway
@@ -31,9 +32,9 @@ class Strategy:
         """The gateway is there."""
         self.gateway = gateway
 
+    @abstractmethod
     def pick(self, ctx: Context, group: ModelGroup, deployments: Sequence[Deployment]) -> Deployment | None:
-        """One of `deployments`, none of which is empty."""
-        raise NotImplementedError
+        """One of `deployments`, of which there is at least one."""
 
     async def limit(
         self, ctx: Context, group: ModelGroup, deployments: Sequence[Deployment]
