@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routeiq_routing_ml.features.space import Points
-from routeiq_routing_ml.scorers.base import Arrays, Floats, Lesson, single
+from routeiq_routing_ml.scorers.base import Arrays, Floats, Lesson, by_column, single
 from routeiq_routing_ml.scorers.neighbours import kept_rows
 
 MOST_LANDMARKS = 4000
@@ -48,7 +48,7 @@ class Kernel:
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> Self:
         """The scorer of `arrays()`. Raises `ValueError`."""
-        return cls.around(single(arrays["kernel.landmarks"]), arrays)
+        return cls.around(by_column(arrays["kernel.landmarks"]), arrays)
 
     @classmethod
     def around(cls, landmarks: NDArray[np.float32], arrays: Arrays) -> Self:
@@ -65,7 +65,7 @@ class Kernel:
         """Fit the function; its landmarks are the first rows that `kept_rows` names."""
         from scipy.linalg import cho_factor, cho_solve
 
-        landmarks = single(lesson.points.z[kept_rows(len(lesson.points), lesson.seed)[:MOST_LANDMARKS]])
+        landmarks = by_column(lesson.points.z[kept_rows(len(lesson.points), lesson.seed)[:MOST_LANDMARKS]])
         mean = lesson.quality.mean(axis=0)
         within = _gauss(landmarks @ landmarks.T).astype(np.float64)
         if len(landmarks) == len(lesson.points):

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routeiq_routing_ml.features.space import Points
-from routeiq_routing_ml.scorers.base import Arrays, Floats, Lesson, half, single, whole_number
+from routeiq_routing_ml.scorers.base import Arrays, Floats, Lesson, by_column, half, single, whole_number
 
 MOST_ROWS = 20_000
 """More rows are thinned out at random: the decision must stay quick, and locality does not need them all."""
@@ -60,7 +60,7 @@ class Neighbours:
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> Self:
         """The scorer of `arrays()`. Raises `ValueError`."""
-        store, values, k = single(arrays["knn.store"]), single(arrays["knn.values"]), whole_number(arrays["knn.k"])
+        store, values, k = by_column(arrays["knn.store"]), single(arrays["knn.values"]), whole_number(arrays["knn.k"])
         if store.ndim != 2 or values.ndim != 2 or len(store) != len(values) or not 1 <= k <= len(store):
             raise ValueError(f"kNN arrays of shapes {store.shape} and {values.shape} with k = {k}")
         return cls(store, values, k)
@@ -70,7 +70,7 @@ class Neighbours:
         """Remember the lesson, or a random part of it."""
         rows = kept_rows(len(lesson.points), lesson.seed)
         k = max(1, min(len(rows), round(_PER_ROOT * len(rows) ** 0.5)))
-        return cls(single(lesson.points.z[rows]), single(lesson.quality[rows]), k)
+        return cls(by_column(lesson.points.z[rows]), single(lesson.quality[rows]), k)
 
 
 def kept_rows(count: int, seed: int) -> NDArray[np.intp]:
