@@ -6,7 +6,7 @@ A Bayesian linear model over the leading dimensions says how little is known in 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -30,13 +30,18 @@ class Doubt:
     precision: Floats
     noise: Floats
     familiar: float
+    _covariance: Floats = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Inverted once: the prior keeps it far from singular, and a decision has no time to solve.
+        object.__setattr__(self, "_covariance", np.linalg.inv(self.precision))
 
     def uncertainty(self, points: Points) -> Floats:
         """One standard deviation (n, m) of the predicted quality's own error."""
         z = directions(points)
         if z.shape[1] != len(self.precision):
             raise ValueError(f"{z.shape[1]} directions where {len(self.precision)} are known")
-        known = np.einsum("ni,ni->n", z, np.linalg.solve(self.precision, z.T).T)
+        known = ((z @ self._covariance) * z).sum(axis=1)
         spread: Floats = np.sqrt(np.maximum(known, 0))[:, None] * self.noise
         return spread
 

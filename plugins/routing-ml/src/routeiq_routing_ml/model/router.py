@@ -18,6 +18,7 @@ from routeiq_routing_ml.model.costs import Costs, estimated_tokens
 from routeiq_routing_ml.model.doubt import Doubt
 from routeiq_routing_ml.model.policy import Prediction
 from routeiq_routing_ml.scorers.base import Arrays, Floats, Scorer
+from routeiq_routing_ml.scorers.clusters import vote_of
 
 _CHUNK = 1024
 
@@ -55,7 +56,7 @@ class LearnedRouter:
 
     def _predict(self, points: Points, tokens: Floats) -> Prediction:
         similarities = points.z @ self.costs.centers.T
-        votes = self.costs.votes(points)
+        votes = vote_of(similarities)
         return Prediction(
             self.calibration.apply(self.scorer.scores(points)),
             self.costs.expected(votes, tokens),

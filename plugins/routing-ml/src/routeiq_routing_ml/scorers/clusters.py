@@ -73,9 +73,15 @@ def find_centers(points: Points, seed: int) -> NDArray[np.float32]:
 
 def vote(points: Points, centers: NDArray[np.float32]) -> Floats:
     """Weights (n, c) of clusters for prompts: the nearest four, by similarity."""
-    similarities = (points.z @ centers.T).astype(np.float64)
-    voters = min(_VOTERS, len(centers))
-    last = np.partition(similarities, len(centers) - voters, axis=1)[:, len(centers) - voters, None]
+    return vote_of(points.z @ centers.T)
+
+
+def vote_of(similarities: NDArray[np.float32]) -> Floats:
+    """The same from similarities (n, c) to the centers."""
+    similarities = similarities.astype(np.float64)
+    clusters = similarities.shape[1]
+    voters = min(_VOTERS, clusters)
+    last = np.partition(similarities, clusters - voters, axis=1)[:, clusters - voters, None]
     weights = np.exp(_SHARPNESS * (similarities - similarities.max(axis=1, keepdims=True)))
     weights = np.where(similarities >= last, weights, 0)
     shares: Floats = weights / weights.sum(axis=1, keepdims=True)
