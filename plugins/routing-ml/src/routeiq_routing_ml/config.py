@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -16,6 +16,7 @@ from routeiq_sdk import FromLitellm, PluginConfig
 
 Name = Annotated[str, StringConstraints(min_length=1)]
 ProfileName = Literal["quality", "balanced", "economy", "floor"]
+PROFILES: tuple[str, ...] = get_args(ProfileName)
 Share = Annotated[float, Field(ge=0, le=1)]
 MAIN = "main"
 """The name of the router that `artifact` names, beside those of `artifacts`."""

@@ -13,12 +13,12 @@ import click
 from routeiq_routing_ml.cli import options
 from routeiq_routing_ml.cli.failures import clear_failures
 from routeiq_routing_ml.cli.showing import dollars, print_json, print_table, printable
+from routeiq_routing_ml.config import PROFILES
 
 if TYPE_CHECKING:
     from routeiq_routing_ml.cli.opening import Opened
     from routeiq_sdk import Decision
 
-PROFILES = ("quality", "balanced", "economy", "floor")
 _CLUSTERS = 5
 
 

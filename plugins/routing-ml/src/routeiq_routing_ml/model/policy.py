@@ -7,7 +7,6 @@ model is left to the default model, and on prompts of a new kind it must be bett
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +16,6 @@ from routeiq_routing_ml.scorers.base import Floats
 MARGIN = 0.05
 NEW_MARGIN = 0.05
 TOLERANCE = 0.02
-PROFILES = ("quality", "balanced", "economy", "floor")
-Profile = Literal["quality", "balanced", "economy", "floor"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from typing import Any
 import structlog
 
 from routeiq_routing_ml.config import MAIN, MlConfig
-from routeiq_routing_ml.features.space import Points
 from routeiq_routing_ml.model.packing import Packed
 from routeiq_routing_ml.model.router import LearnedRouter
 from routeiq_routing_ml.serving.catalog import Names
@@ -205,12 +204,12 @@ class Engine:
     async def _see(self, loaded: Loaded, prompt: Prompt) -> Sight:
         packed = loaded.packed
         if packed.embedder is None:
-            return Sight(packed.main, _question(packed.main, prompt, packed.main.points([prompt.text])))
+            return Sight(packed.main, Question(packed.main.points([prompt.text]), prompt.tokens))
         try:
             vector = await self._embedding(packed).vector(prompt.text)
-            return Sight(packed.main, _question(packed.main, prompt, packed.main.points([prompt.text], vector)))
+            return Sight(packed.main, Question(packed.main.points([prompt.text], vector), prompt.tokens))
         except (EmbeddingFailed, ValueError) as error:
-            stand_in = _question(packed.plain, prompt, packed.plain.points([prompt.text]))
+            stand_in = Question(packed.plain.points([prompt.text]), prompt.tokens)
             return Sight(packed.plain, stand_in, str(error))
 
     def _embedding(self, packed: Packed) -> Embedding:
@@ -268,7 +267,3 @@ class Engine:
             "agrees": agrees,
         }
         self._gateway.emit(Event("routeiq.shadow_decision.v1", self._gateway.clock.now_ns(), payload))
-
-
-def _question(router: LearnedRouter, prompt: Prompt, points: Points) -> Question:
-    return Question(points, prompt.tokens)

@@ -10,12 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from routeiq_routing_ml.config import MlConfig
+from routeiq_routing_ml.config import PROFILES, MlConfig
 from routeiq_sdk import Context, RequestError
 
 PROFILE_HEADER = "x-routeiq-profile"
 WEIGHT_HEADER = "x-routeiq-lambda"
-PROFILES = ("quality", "balanced", "economy", "floor")
 _FIELD = "routeiq"
 
 

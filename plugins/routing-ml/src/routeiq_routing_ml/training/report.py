@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from routeiq_routing_ml.artifact.manifest import Manifest
+from routeiq_routing_ml.config import PROFILES
 from routeiq_routing_ml.model.calibration import reliability
-from routeiq_routing_ml.model.policy import PROFILES
 from routeiq_routing_ml.training import metrics, plots, studies
 from routeiq_routing_ml.training.evaluate import by_task
 from routeiq_routing_ml.training.metrics import Outcome
