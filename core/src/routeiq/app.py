@@ -20,6 +20,7 @@ from routeiq.config.model import Config
 from routeiq.egress import Egress, EgressPolicy
 from routeiq.limits.in_flight import InFlight
 from routeiq.limits.reading import ClientGone, Receive
+from routeiq.request.auth import credential
 from routeiq.request.context import RequestContext
 from routeiq.request.delivery import Send
 from routeiq.request.ids import new_request_id
@@ -31,7 +32,7 @@ from routeiq.server.drain import Drain
 from routeiq.server.settings import WorkerSpec
 from routeiq.shared import Shared, closed_shared
 from routeiq.telemetry import logs
-from routeiq_sdk import ConfigError, PluginError, RequestError
+from routeiq_sdk import ConfigError, PluginError, RequestError, Secret
 from routeiq_sdk.values.http import Headers, HttpResponse
 
 log = structlog.get_logger("routeiq.app")
@@ -82,7 +83,13 @@ class App:
         egress = Egress(nobody, ssl_context=_ssl_context(self._config))
         await egress.open()
         try:
-            shared = Shared(self._worker, egress, InFlight(self._config.routeiq.limits.in_flight), drain=self.drain)
+            shared = Shared(
+                self._worker,
+                egress,
+                InFlight(self._config.routeiq.limits.in_flight),
+                drain=self.drain,
+                workers=self._workers,
+            )
             shared.reload = self.reload if self._workers == 1 else self._reload_all
             runtime = await build(self._config, shared, lock=self._lock)
         finally:
@@ -185,15 +192,18 @@ class App:
             methods, params = found
             route = methods.get(method) or (methods.get("GET") if method == "HEAD" else None)
         client = scope.get("client")
+        headers = Headers(scope["headers"])
         ctx = RequestContext(
             request_id=new_request_id(),
             surface=route.surface.name if route is not None else "none",
             route=route.path if route is not None else path,
             method=method,
             path=path,
-            headers=Headers(scope["headers"]),
+            headers=headers,
             client=client[0] if client else None,
             config=runtime.config.revision,
+            action=route.action if route is not None else "",
+            credential=_credential(headers, runtime),
         )
         exchange = Exchange(runtime, ctx, params, scope.get("query_string", b""), receive, send)
         if route is None:
@@ -219,13 +229,19 @@ class App:
             in_flight.leave()
 
 
+def _credential(headers: Headers, runtime: Runtime) -> Secret | None:
+    told = credential(headers, runtime.services.key_header)
+    return Secret(told) if told is not None else None
+
+
 async def _answer(exchange: Exchange, route: Route) -> None:
     """Serve a route that is not the road: check who calls, run it, shape its errors."""
     services, ctx = exchange.runtime.services, exchange.ctx
     try:
         if route.access != "public":
             ctx.identify(await exchange.runtime.road.identify(ctx))
-            if route.access == "admin" and not ctx.principal.is_admin:
+            allowed = await exchange.runtime.road.permit(ctx)
+            if route.access == "admin" and not (allowed or ctx.principal.is_admin):
                 raise services.errors.admin_only(route.path)
         await route.endpoint(exchange)
     except RequestError as error:

@@ -18,7 +18,15 @@ from routeiq.request import nested
 from routeiq.state.spool import Spool
 from routeiq.telemetry.background import Background
 from routeiq_sdk import Context, Event, ModelGroup
-from routeiq_sdk.gateway import Clock, EgressResponse, Embedder, SpoolService, StateService
+from routeiq_sdk.gateway import (
+    Clock,
+    Directory,
+    EgressResponse,
+    Embedder,
+    MeterService,
+    SpoolService,
+    StateService,
+)
 
 if TYPE_CHECKING:
     from routeiq.runtime import Runtime
@@ -71,6 +79,31 @@ class PluginHandle:
         return self._first.shared.state
 
     @property
+    def meters(self) -> MeterService:
+        """Quotas and budgets in the shared store."""
+        return self._first.shared.meters
+
+    @property
+    def directory(self) -> Directory | None:
+        """The users and groups of the runtime that serves now."""
+        return self._now.directory
+
+    @property
+    def litellm_profile(self) -> str:
+        """The LiteLLM version whose contract clients see."""
+        return self._now.services.errors.profile
+
+    @property
+    def workers(self) -> int:
+        """Worker processes."""
+        return self._first.shared.workers
+
+    @property
+    def worker(self) -> int:
+        """This one's number."""
+        return self._first.shared.worker
+
+    @property
     def clock(self) -> Clock:
         """Time."""
         return self._first.shared.clock
@@ -102,6 +135,10 @@ class PluginHandle:
     def emit(self, event: Event) -> None:
         """Queue an event for all sinks."""
         self._now.fan_out.put(event)
+
+    async def reload(self) -> None:
+        """Build the runtime anew, here and in all workers."""
+        await self._first.shared.reload()
 
     def spawn(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         """Run `work` until it ends or the plugin is torn down."""

@@ -14,6 +14,7 @@ from routeiq import health
 from routeiq.catalog.deployments import addresses, deployment_of, priced, provider_of
 from routeiq.catalog.groups import Catalog
 from routeiq.catalog.prices import PriceBook, find_price_map
+from routeiq.config.added_rows import with_rows
 from routeiq.config.errors import ConfigErrors
 from routeiq.config.model import Config
 from routeiq.egress import EgressPolicy, EgressRefused
@@ -41,6 +42,7 @@ from routeiq.telemetry.fan_out import FanOut
 from routeiq.telemetry.request_log import log_request
 from routeiq.upstream.adapters import Adapters, api_base
 from routeiq_sdk import ConfigError, Context, Embedder, ModelGroup, PluginError
+from routeiq_sdk.gateway import Directory
 
 _CLOSE_SECONDS = 20.0
 
@@ -60,7 +62,9 @@ class Runtime:
     policy: EgressPolicy
     fan_out: FanOut
     virtual_models: Mapping[str, VirtualModel]
+    registry: StrategyRegistry
     embedders: Mapping[str, Embedder]
+    directory: Directory | None
     running: Mapping[str, int]
     users: int = 0
     idle: asyncio.Event = field(default_factory=asyncio.Event)
@@ -110,7 +114,21 @@ async def build(
     if previous is None:
         shared.egress.use_policy(runtime.policy)  # a plugin's `setup` may call what the operator wrote
     await runtime.plugins.open(lambda name: PluginHandle(name, runtime))
-    return runtime
+    try:
+        return await _with_added_rows(runtime)
+    except BaseException:
+        await runtime.plugins.close(keep=previous.plugins.members if previous is not None else ())
+        raise
+
+
+async def _with_added_rows(runtime: Runtime) -> Runtime:
+    """The runtime, or one built anew with the rows of models that its plugins add."""
+    config = runtime.config
+    for plugin, rows in await runtime.plugins.collect_rows():
+        config = with_rows(config, rows, f"models of {plugin}")
+    if config is runtime.config:
+        return runtime
+    return _assemble(config, runtime.shared, runtime.plugins, runtime.registry, runtime.embedders)
 
 
 def assemble_all(
@@ -122,8 +140,7 @@ def assemble_all(
     plugins.collect_embedders(embedders)
     registry = StrategyRegistry(SimpleShuffle())
     plugins.collect_strategies(registry)
-    _refuse_unenforced(config, plugins, registry)
-    return _assemble(config, shared, plugins, registry, embedders, _catalog(config))
+    return _assemble(config, shared, plugins, registry, embedders.by_name)
 
 
 def _refuse_unenforced(config: Config, plugins: PluginSet, registry: StrategyRegistry) -> None:
@@ -156,9 +173,10 @@ def _assemble(
     shared: Shared,
     plugins: PluginSet,
     registry: StrategyRegistry,
-    embedders: EmbedderRegistry,
-    catalog: Catalog,
+    embedders: Mapping[str, Embedder],
 ) -> Runtime:
+    _refuse_unenforced(config, plugins, registry)
+    catalog = _catalog(config)
     block = config.routeiq
     pipeline = plugins.pipeline
     errors = Errors(block.compat.litellm_profile)
@@ -224,13 +242,16 @@ def _assemble(
         policy=policy,
         fan_out=FanOut(pipeline.emit),
         virtual_models=virtual,
-        embedders=embedders.by_name,
+        registry=registry,
+        embedders=embedders,
+        directory=plugins.collect_directory(),
         running=choice.running,
     )
 
 
 def _policy(config: Config, catalog: Catalog) -> EgressPolicy:
-    urls = set().union(*(addresses(d) for d in catalog.deployments))
+    added = {row.model_info.id for row in config.models if row.added}
+    urls = set().union(*(addresses(d) for d in catalog.deployments if d.id not in added))
     try:
         return EgressPolicy.compile(urls, config.routeiq.egress.allow)
     except EgressRefused as error:

@@ -16,8 +16,9 @@ from routeiq.request.record import Records
 from routeiq.server.drain import Drain
 from routeiq.state.clock import SystemClock
 from routeiq.state.memory import MemoryState
+from routeiq.state.memory_meters import MemoryMeters
 from routeiq.telemetry.background import Background
-from routeiq_sdk.gateway import Clock, StateService
+from routeiq_sdk.gateway import Clock, MeterService, StateService
 
 if TYPE_CHECKING:
     from routeiq.runtime import Runtime
@@ -40,11 +41,14 @@ class Shared:
     drain: Drain = field(default_factory=Drain)
     current: Runtime | None = None
     reload: Callable[[], Awaitable[str]] = _no_reload
+    workers: int = 1
     state: StateService = field(init=False)
+    meters: MeterService = field(init=False)
     cooldowns: Cooldowns = field(init=False)
 
     def __post_init__(self) -> None:
         self.state = MemoryState(self.clock)
+        self.meters = MemoryMeters(self.clock)
         self.cooldowns = Cooldowns(self.clock, CooldownRules())
 
 

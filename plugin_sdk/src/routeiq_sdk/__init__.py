@@ -5,8 +5,16 @@ Hook specifications are in `routeiq_sdk.hooks`, contract tests in `routeiq_sdk.t
 """
 
 from routeiq_sdk.context import Context, Request
-from routeiq_sdk.errors import ConfigError, PluginError, RequestError, RouteIQError, WrongPhase
-from routeiq_sdk.filters import StreamFilter
+from routeiq_sdk.errors import (
+    ConfigError,
+    MetersLost,
+    PluginError,
+    RequestError,
+    RouteIQError,
+    StoreUnavailable,
+    WrongPhase,
+)
+from routeiq_sdk.filters import StreamFilter, StreamMeter
 from routeiq_sdk.gateway import Embedder, Gateway
 from routeiq_sdk.hooks.marks import hookimpl
 from routeiq_sdk.plugin import API_VERSION, FromLitellm, Need, Plugin, PluginConfig
@@ -30,6 +38,7 @@ __all__ = [
     "Event",
     "FromLitellm",
     "Gateway",
+    "MetersLost",
     "ModelGroup",
     "Need",
     "Outcome",
@@ -46,7 +55,9 @@ __all__ = [
     "RouteIQError",
     "Secret",
     "Stop",
+    "StoreUnavailable",
     "StreamFilter",
+    "StreamMeter",
     "Usage",
     "WrongPhase",
     "hookimpl",

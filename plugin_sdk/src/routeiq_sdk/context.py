@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol, TypeVar
 
 from routeiq_sdk.errors import WrongPhase
+from routeiq_sdk.secret import Secret
 from routeiq_sdk.values.attempts import Outcome
 from routeiq_sdk.values.decision import Decision
 from routeiq_sdk.values.http import Headers
@@ -55,8 +56,8 @@ class Context:
     """One request on its way down the road. Created by the core; hooks read it and keep their own notes in it.
 
     `cost` is in nano-USD, `None` while unknown or when the model is unpriced. `answer_headers` are added to the
-    answer's
-    head; a plugin may write into them until the first byte goes out.
+    answer's head; a plugin may write into them until the first byte goes out. `action` is what the route declares
+    (`chat:create`), `credential` what the caller presented, from wherever the gateway looks for one.
     """
 
     __slots__ = (
@@ -64,11 +65,13 @@ class Context:
         "_kept",
         "_principal",
         "_request",
+        "action",
         "answer_headers",
         "attempts",
         "client",
         "config",
         "cost",
+        "credential",
         "decision_id",
         "end_user",
         "headers",
@@ -95,6 +98,8 @@ class Context:
         headers: Headers,
         client: str | None,
         config: str,
+        action: str = "",
+        credential: Secret | None = None,
     ) -> None:
         self.request_id = request_id
         self.surface = surface
@@ -104,6 +109,8 @@ class Context:
         self.headers = headers
         self.client = client
         self.config = config
+        self.action = action
+        self.credential = credential
         self.received_at = time.time_ns()
         self.started = time.perf_counter()
         self.decision_id: str | None = None

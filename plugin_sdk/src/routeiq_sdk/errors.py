@@ -54,6 +54,14 @@ class WrongPhase(RouteIQError):
         super().__init__(f"{what} is not known yet at this gate. It is available in: {right}.")
 
 
+class StoreUnavailable(RouteIQError):
+    """A shared store cannot be reached. Whoever answers a client says 503 and when to try again, never 401."""
+
+
+class MetersLost(StoreUnavailable):
+    """The store was flushed, failed over or is new, and its meters are not restored yet."""
+
+
 class RequestError(RouteIQError):
     """A request that ends with an error for its client.
 

@@ -1,4 +1,4 @@
-"""The shape of a stream filter: text goes in as it arrives, text comes out when it is safe.
+"""The shapes of what watches a stream: a filter changes or stops its text, a meter holds money for it as it runs.
 
 Reading deltas out of a wire and writing them back is the core's business.
 """
@@ -35,3 +35,17 @@ class StreamFilter(Protocol):
 
     def end(self) -> list[str] | Stop:
         """The text is over: return what was held back, or `Stop`."""
+
+
+class StreamMeter(Protocol):
+    """Counts one stream as it passes and holds more for it before it goes on."""
+
+    def passed(self, tokens: int, text_bytes: int) -> bool:
+        """What has passed so far, the block that is about to go out included: events that carry output (a provider
+        sends at least one token in each) and UTF-8 bytes of output (a token has at least one).
+
+        Synchronous and cheap. `True` asks for `more` to be awaited before the block goes out.
+        """
+
+    async def more(self) -> Stop | None:
+        """Hold more, or `Stop`: the stream ends with a typed error event."""

@@ -12,6 +12,8 @@ from typing import Any, Protocol
 
 from routeiq_sdk.context import Context
 from routeiq_sdk.values.decision import Decision
+from routeiq_sdk.values.directory import DirectoryGroup, DirectoryUser
+from routeiq_sdk.values.meters import Charge, Held, Level, Overdue, Pace, Posting, Refused
 from routeiq_sdk.values.models import Deployment, ModelGroup
 from routeiq_sdk.values.records import Event
 
@@ -166,6 +168,96 @@ class StateService(Protocol):
         """Receive messages published while the context is open."""
 
 
+class MeterService(Protocol):
+    """Meters that requests hold parts of: reserve, then settle. Each call is one atomic step over all meters it names,
+    in every process that shares the store.
+
+    A store that lost its meters (a flush, a failover, a new process's memory) says so with `MetersLost` until
+    `restore` filled it again. A store that cannot be reached raises `StoreUnavailable`, fast while it stays away.
+    """
+
+    async def reserve(
+        self,
+        hold: str,
+        charges: Sequence[Charge],
+        paces: Sequence[Pace] = (),
+        *,
+        part: int = 0,
+        most: int = 0,
+        least: int = 0,
+        seconds: float = 120.0,
+        note: bytes = b"",
+        forced: bool = False,
+    ) -> Held | Refused:
+        """Hold `base + n * rate` on every meter of `charges`, with the largest `n` from `least` to `most` that all
+        limits allow; or nothing at all when not even `least` fits.
+
+        A hold grows by parts: asking for a `part` again gives its first answer and takes nothing. The lease ends
+        `seconds` from now, and `note` (kept from part 0) helps whoever finds the hold overdue. `forced` takes `most`
+        whatever the limits say, also while the meters are lost: it puts a hold back that the store forgot.
+        A hold that was settled is refused (`Refused.ended`). Raises `ValueError` when a `Pace` asks for more than its
+        burst.
+        """
+
+    async def settle(self, hold: str, used: Sequence[Posting]) -> bool:
+        """End a hold: its meters give back what it held and take what was `used` (limits are not asked). Says whether
+        this call ended it: `False`, changing nothing, when it was ended before.
+
+        Ends an unknown hold too (its meters then only take what was used). Ended holds are remembered for an hour.
+        """
+
+    async def renew(self, holds: Sequence[str], seconds: float) -> list[str]:
+        """Prolong leases; returns the holds that the store does not know (any more)."""
+
+    async def overdue(self, most: int = 100) -> list[Overdue]:
+        """Holds whose lease ran out, oldest first. They stay until somebody settles them."""
+
+    async def levels(self, meters: Sequence[str]) -> list[Level]:
+        """What meters stand at; zeros for one that does not exist. Works while the meters are lost, too."""
+
+    async def adjust(self, postings: Sequence[Posting]) -> None:
+        """Add to meters outside any hold: corrections, resets (a negative amount)."""
+
+    async def lost(self) -> bool:
+        """Whether the store lost its meters and nobody restored them."""
+
+    async def restore(self, postings: Sequence[Posting]) -> bool:
+        """Fill a store that lost its meters: each stands at its amount plus what the holds in the store hold. Says
+        whether it did: `False`, changing nothing, when the meters were not lost."""
+
+
+class Directory(Protocol):
+    """Users and groups, kept by one plugin (`offer_directory`) and provisioned by others."""
+
+    async def user(self, id: str) -> DirectoryUser | None:
+        """One user by id."""
+
+    async def find_users(
+        self, *, email: str | None = None, external_id: str | None = None, after: str = "", most: int = 100
+    ) -> Sequence[DirectoryUser]:
+        """Users in the order of their ids, after id `after`; those with this email or external id when given."""
+
+    async def save_user(self, user: DirectoryUser) -> DirectoryUser:
+        """Create or replace a user. Keeps what the directory knows beyond these fields."""
+
+    async def remove_user(self, id: str) -> bool:
+        """Delete a user with its keys; says whether there was one."""
+
+    async def group(self, id: str) -> DirectoryGroup | None:
+        """One group by id."""
+
+    async def find_groups(
+        self, *, name: str | None = None, external_id: str | None = None, after: str = "", most: int = 100
+    ) -> Sequence[DirectoryGroup]:
+        """Groups in the order of their ids, after id `after`; those with this name or external id when given."""
+
+    async def save_group(self, group: DirectoryGroup) -> DirectoryGroup:
+        """Create or replace a group and its members."""
+
+    async def remove_group(self, id: str) -> bool:
+        """Delete a group; says whether there was one."""
+
+
 class SpoolService(Protocol):
     """A durable queue on local disk: what was acknowledged survives a crash."""
 
@@ -207,6 +299,26 @@ class Gateway(Protocol):
         """Shared state."""
 
     @property
+    def meters(self) -> MeterService:
+        """Quotas and budgets in the shared store."""
+
+    @property
+    def directory(self) -> Directory | None:
+        """Users and groups, when a plugin keeps them."""
+
+    @property
+    def litellm_profile(self) -> str:
+        """The LiteLLM version whose statuses and error bodies clients see: `1.80` or `1.109`."""
+
+    @property
+    def workers(self) -> int:
+        """Worker processes of this gateway; `worker` numbers this one from 0."""
+
+    @property
+    def worker(self) -> int:
+        """The number of this worker process."""
+
+    @property
     def clock(self) -> Clock:
         """Time."""
 
@@ -230,6 +342,12 @@ class Gateway(Protocol):
 
     def emit(self, event: Event) -> None:
         """Queue an event for all sinks. Never waits; drops and counts when the queue is full."""
+
+    async def reload(self) -> None:
+        """Build the runtime anew, here and in all workers of this gateway: what `model_rows` answers is asked again.
+
+        Raises `ConfigError` when it cannot be; the old runtime then serves on.
+        """
 
     def spawn(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         """Run `work` in the background until it ends or the plugin is torn down, when it is cancelled."""

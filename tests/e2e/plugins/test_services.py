@@ -209,8 +209,9 @@ ROUTES = """
 @hookimpl
 def register_routes(self, routes: Any) -> None:
     for access in ("public", "key", "admin"):
-        routes.add("GET", f"/fixture/{access}/{{word}}", self.answer, access=access, summary="Fixture")
-    routes.add("POST", "/fixture/body", self.echo, access="key", summary="Echo")
+        action = None if access == "public" else "fixture:read"
+        routes.add("GET", f"/fixture/{access}/{{word}}", self.answer, access=access, action=action, summary="Fixture")
+    routes.add("POST", "/fixture/body", self.echo, access="key", action="fixture:write", summary="Echo")
     routes.add("GET", "/fixture/stream", self.stream, access="public", summary="Stream")
     routes.add("GET", "/fixture/broken", self.broken, access="public", summary="Broken")
 
@@ -289,9 +290,17 @@ async def test_routes_of_plugins_take_bodies_stream_and_fail_without_telling_why
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ('routes.add("GET", "/v1/models", self.answer, access="key", summary="x")', "is taken by routeiq"),
+        (
+            'routes.add("GET", "/v1/models", self.answer, access="key", action="x:y", summary="x")',
+            "is taken by routeiq",
+        ),
         ('routes.add("GET", "/x", self.answer, access="road", summary="x")', "'road'"),
         ('routes.add("GET", "/x", self.answer, access="everyone", summary="x")', "declares access 'everyone'"),
+        ('routes.add("GET", "/x", self.answer, access="key", summary="x")', "declares the action ''"),
+        (
+            'routes.add("GET", "/x", self.answer, access="admin", action="Read", summary="x")',
+            "declares the action 'Read'",
+        ),
     ],
 )
 async def test_a_route_that_cannot_be_added_stops_the_start_and_names_its_plugin(bench, line: str, said: str) -> None:

@@ -111,6 +111,8 @@ class ModelRow:
     path: str
     file: str
     line: int
+    added: bool = False
+    """Whether a plugin added it, so that its addresses are not the operator's."""
 
     @property
     def router_model(self) -> bool:

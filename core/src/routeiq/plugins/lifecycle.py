@@ -5,7 +5,7 @@ How a plugin is found and checked is `load`'s; requests never come here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from routeiq.plugins.order import Placed, order
 from routeiq.plugins.policy import OPEN, Policy
 from routeiq.plugins.select import UNPLACED, Selected, check_names, notice_of_absence
 from routeiq_sdk import PluginError
-from routeiq_sdk.gateway import Embedders, Strategies
+from routeiq_sdk.gateway import Directory, Embedders, Strategies
 from routeiq_sdk.values.http import Routes
 
 
@@ -128,6 +128,30 @@ class PluginSet:
     def collect_embedders(self, embedders: Embedders) -> None:
         """Let the plugins offer their embedders. Raises `PluginError`."""
         self._collect("register_embedders", lambda plugin: embedders)
+
+    def collect_directory(self) -> Directory | None:
+        """The directory that a plugin offers. Raises `PluginError` when two do."""
+        found: Directory | None = None
+        for call in self.pipeline.offer_directory:
+            offered = call.function()
+            if offered is not None and found is not None:
+                raise PluginError(call.plugin, "offers a directory of users, and so does another plugin.")
+            found = offered if offered is not None else found
+        return found
+
+    async def collect_rows(self) -> list[tuple[str, Sequence[Mapping[str, Any]]]]:
+        """The rows of models that plugins add, by plugin. Raises `PluginError`."""
+        found = []
+        for call in self.pipeline.model_rows:
+            try:
+                found.append((call.plugin, await call.function()))
+            except PluginError:
+                raise
+            except Exception as error:
+                raise PluginError(
+                    call.plugin, f"({call.distribution}) model_rows failed: {type(error).__name__}: {error}"
+                ) from error
+        return found
 
     def _collect(self, hook: str, target_of: Callable[[str], object]) -> None:
         for call in self.pipeline.at(hook):

@@ -118,7 +118,7 @@ class Attempts:
     def _queue(
         self, ctx: Context, targets: deque[_Target], known: set[str], wanted: Sequence[Any], *, special: bool
     ) -> None:
-        allowed = ctx.principal.models  # a fallback is no way round the list of models a key may use
+        may_use = ctx.principal.may_use  # a fallback is no way round the list of models a key may use
         fresh: list[_Target] = []
         for item in wanted:
             name = item if isinstance(item, str) else item.get("model")
@@ -126,7 +126,7 @@ class Attempts:
                 continue
             params = {} if isinstance(item, str) else {key: value for key, value in item.items() if key != "model"}
             way = f"{name} {params}" if params else name
-            if way in known or (allowed is not None and name not in allowed):
+            if way in known or not may_use(name):
                 continue
             group = self._resolve(name)
             if group is not None:

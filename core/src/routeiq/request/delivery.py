@@ -16,6 +16,7 @@ from routeiq.limits.reading import ClientGone
 from routeiq.request import frames, gates, translation
 from routeiq.request.answer_headers import RawHeaders, line
 from routeiq.request.attempts import Served
+from routeiq.request.metering import Metered, Metering
 from routeiq.request.plan import Plan
 from routeiq.request.relay import Passed, Relay
 from routeiq.request.services import Services
@@ -109,10 +110,10 @@ class Delivery:
                 raw = fields.get("usage")
                 usage = self._surface.usage(value_of(raw)) if raw is not None else None
                 if "model" in fields:
-                    fields["model"] = as_raw(body.model)
+                    fields["model"] = as_raw(body.shown)
                 out = write_fields(fields)
             else:
-                document = translation.whole_answer(reply.body, reply.wire, self._surface, body.model)
+                document = translation.whole_answer(reply.body, reply.wire, self._surface, body.shown)
                 usage = self._surface.usage(document.get("usage"))
                 out = orjson.dumps(document)
             if usage is None and self._surface.wire != "anthropic-count-tokens":
@@ -154,6 +155,7 @@ class Delivery:
         ctx, services = self._ctx, self._services
         try:
             guard = self._stream_guard()
+            meter = self._stream_meter(stream.wire)
         except RequestError:
             await services.attempts.abandon(ctx, served)
             raise
@@ -161,10 +163,11 @@ class Delivery:
             stream,
             self._surface,
             served.deployment,
-            body.model,
+            body.shown,
             wants_usage=_wants_usage(body),
             tell_cost=services.tell_stream_cost,
             guard=guard,
+            meter=meter,
         )
         self._passed = relay.passed
         overhead = ctx.elapsed_ms() - served.upstream_ms
@@ -179,13 +182,15 @@ class Delivery:
             failure = error
             raise services.errors.upstream(error, plan.ranked[0].name, None) from error
         except Stopped as stopped:
+            failure = UpstreamError("cancelled", 0, "Cancelled", "the stream was ended by a plugin")
             raise RequestError(400, stopped.stop.reason, type=stopped.stop.type) from None
         except (asyncio.CancelledError, ClientGone):
             failure = UpstreamError("cancelled", 0, "Cancelled", "the client went away")
             raise
         finally:
             await stream.close()
-            usage = relay.passed.usage or _guessed(body, relay.passed.sent // _STREAM_BYTES_A_TOKEN)
+            written = relay.passed.sent // _STREAM_BYTES_A_TOKEN if meter is None else meter.written
+            usage = relay.passed.usage or _guessed(body, written)
             self._account(served, usage)
             self.overhead_ms = max(0.0, overhead)
             await services.attempts.finished(ctx, served, usage, failure)
@@ -209,6 +214,18 @@ class Delivery:
             return found
 
         return StreamGuard(make, frames.RULES[self._surface.wire])
+
+    def _stream_meter(self, wire: str) -> Metering | None:
+        ctx, found = self._ctx, list[Metered]()
+        for call in self._services.pipeline.meter_stream:
+            try:
+                meter = gates.ask_now(call, ctx)
+            except Exception as error:
+                gates.failed(call, ctx, error)
+                raise self._services.errors.plugin_failed(call.plugin, call.hook) from None
+            if meter is not None:
+                found.append(Metered(meter, call))
+        return Metering(found, wire, ctx, self._services.errors) if found else None
 
     def _account(self, served: Served, usage: Usage | None) -> None:
         ctx, price = self._ctx, served.deployment.price

@@ -41,6 +41,7 @@ async def call(road: Road, parent: Context | None, body: Mapping[str, Any], conf
         headers=Headers([]),
         client=None,
         config=config,
+        action="chat:create",
     )
     ctx.identify(principal)
     ctx.keep(_DEPTH, depth)

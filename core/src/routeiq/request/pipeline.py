@@ -17,7 +17,6 @@ import structlog
 from routeiq.limits.reading import ClientGone, Receive, TooLarge, TooSlow, read_body
 from routeiq.request import gates
 from routeiq.request.attempts import Served
-from routeiq.request.auth import credential
 from routeiq.request.client_watch import ClientWatch
 from routeiq.request.context import RequestContext
 from routeiq.request.delivery import Delivery, Send
@@ -61,6 +60,7 @@ class Road:
         async with self._journey(ctx, surface, send) as journey:
             await self._admit(ctx)
             ctx.identify(await self.identify(ctx))
+            await self.permit(ctx)
             fields = await self._read(ctx, receive)
             async with ClientWatch(receive, journey.delivery.ending):
                 await self._on_from_the_body(ctx, surface, fields, asked_model, journey)
@@ -70,6 +70,7 @@ class Road:
         async with self._journey(ctx, surface, send) as journey:
             await self._admit(ctx)
             ctx.identify(await self.identify(ctx))
+            await self.permit(ctx)
             body = self._understand(ctx, surface, await self._read(ctx, receive), None)
             await self._authorize(ctx, body)
             body = await self._guard(ctx, body)
@@ -134,13 +135,27 @@ class Road:
                 return answer
             if isinstance(answer, Reject):
                 raise gates.refusal(answer)
-        told = credential(ctx.headers, self._services.key_header)
-        if told is None:
+        if ctx.credential is None:
             raise self._errors.no_key()
+        told = ctx.credential.reveal()
         principal = self._services.master_key.authenticate(told)
         if principal is None:
             raise self._errors.unknown_key(told)
         return principal
+
+    async def permit(self, ctx: Context) -> bool:
+        """Whether a plugin allows the route's action; `False` without any opinion. Raises `RequestError` when one
+        refuses."""
+        if not self._pipeline.authorize_action:
+            return False
+        allowed = False
+        async with gates.Stage(self._pipeline.authorize_action, ctx, self._errors) as stage:
+            for call in stage:
+                verdict = await gates.ask(call, ctx, ctx.action)
+                if isinstance(verdict, Reject):
+                    raise gates.refusal(verdict)
+                allowed = allowed or verdict is True
+        return allowed
 
     async def _read(self, ctx: RequestContext, receive: Receive) -> dict[str, Raw]:
         bounds = self._services.bounds
@@ -163,6 +178,9 @@ class Road:
         self, ctx: RequestContext, surface: Surface, fields: dict[str, Raw], asked_model: str | None
     ) -> Body:
         body = understand(surface, fields, asked_model, self._errors)
+        alias = ctx.principal.aliases.get(body.model)
+        if alias is not None:
+            body = body.asking(alias)
         ctx.understand(body)
         ctx.end_user = ctx.headers.get("x-litellm-end-user-id") or ctx.headers.get("x-litellm-customer-id")
         ctx.end_user = ctx.end_user or surface.end_user(fields)
@@ -170,9 +188,9 @@ class Road:
         return body
 
     async def _authorize(self, ctx: RequestContext, body: Body) -> None:
-        allowed = ctx.principal.models
-        if allowed is not None and body.model not in allowed:
-            raise self._errors.model_denied(body.model, allowed)
+        principal = ctx.principal
+        if not principal.may_use(body.model):
+            raise self._errors.model_denied(body.model, principal.models or ())
         if self._pipeline.authorize:
             reject = await gates.any_objection(self._pipeline.authorize, ctx, self._errors)
             if reject is not None:

@@ -44,10 +44,10 @@ class Pools:
         """The groups of a pool that may take this request. Raises the `RequestError` of the last group refused when
         none may."""
         pool = Pool(list(groups))
-        allowed = ctx.principal.models
-        if allowed is not None:
+        principal = ctx.principal
+        if principal.models is not None:
             # A key that names members of the pool gets these; one that names the virtual model alone gets them all.
-            pool.keep(lambda group: group.name in allowed, "the key does not name it")
+            pool.keep(lambda group: principal.may_use(group.name), "the key does not name it")
         await self._permitted(ctx, pool)
         needs = needs_of(body)
         for ability in sorted(needs.abilities):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from routeiq.errors import UpstreamError
 from routeiq.request import frames
 from routeiq.request.answer_headers import usd
+from routeiq.request.metering import Metering
 from routeiq.request.stream_guard import StreamGuard
 from routeiq.request.translation import StreamTranslation
 from routeiq.surfaces.base import Surface
@@ -49,6 +50,7 @@ class Relay:
         wants_usage: bool,
         tell_cost: bool,
         guard: StreamGuard | None,
+        meter: Metering | None = None,
     ) -> None:
         self._stream = stream
         self._deployment = deployment
@@ -58,6 +60,7 @@ class Relay:
         self._translation = None if stream.wire == surface.wire else StreamTranslation(stream.wire, surface, model)
         self._restamp = frames.restamp(model)
         self._guard = guard
+        self._meter = meter
         self._blocks = stream.blocks()
         self._client_rules = frames.RULES[surface.wire]
         self._openai = surface.wire.startswith("openai")
@@ -75,6 +78,8 @@ class Relay:
                 raise stream_failure(error)
             if frames.USAGE.search(block) is not None:
                 self._read_usage(block)
+            if self._meter is not None:
+                await self._meter.see(block)
             if not passed.ended:
                 passed.ended = self._rules.ends(block)
                 nearly = nearly or self._rules.nearly_ended(block)

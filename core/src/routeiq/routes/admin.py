@@ -20,10 +20,14 @@ _MOST_LISTED = 100
 
 def routes() -> Iterator[Route]:
     """All of them under `/routeiq/v1`."""
-    yield Route("GET", "/routeiq/v1/status", _status, "admin", "What runs, with what notices and timings", CHAT)
-    yield Route("POST", "/routeiq/v1/reload", _reload, "admin", "Read the configuration again", CHAT)
-    yield Route("GET", "/routeiq/v1/decisions", _decisions, "admin", "The newest decision records", CHAT)
-    yield Route("GET", "/routeiq/v1/decisions/{id}", _decision, "admin", "One decision record", CHAT)
+    yield Route(
+        "GET", "/routeiq/v1/status", _status, "admin", "What runs, with what notices and timings", CHAT, "gateway:read"
+    )
+    yield Route("POST", "/routeiq/v1/reload", _reload, "admin", "Read the configuration again", CHAT, "gateway:reload")
+    yield Route(
+        "GET", "/routeiq/v1/decisions", _decisions, "admin", "The newest decision records", CHAT, "decision:read"
+    )
+    yield Route("GET", "/routeiq/v1/decisions/{id}", _decision, "admin", "One decision record", CHAT, "decision:read")
 
 
 async def _status(exchange: Exchange) -> None:

@@ -49,9 +49,13 @@ class Exchange:
         """The ASGI receive callable, for the road."""
         return self._receive
 
+    def queries(self) -> list[tuple[str, str]]:
+        """The query's parameters, in order."""
+        return parse_qsl(self._query.decode("latin-1"), keep_blank_values=True)
+
     def query(self) -> dict[str, str]:
         """The query's parameters; of several with one name the last counts."""
-        return dict(parse_qsl(self._query.decode("latin-1"), keep_blank_values=True))
+        return dict(self.queries())
 
     async def body(self) -> bytes:
         """The whole body within the gateway's bounds. Raises `RequestError`."""

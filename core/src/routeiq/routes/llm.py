@@ -18,25 +18,27 @@ from routeiq.surfaces.messages import CountTokensSurface, MessageSurface
 CHAT = ChatSurface()
 
 _OPENAI = (
-    (CHAT, "/chat/completions", "Chat completion"),
-    (CompletionSurface(), "/completions", "Text completion (legacy)"),
-    (EmbeddingSurface(), "/embeddings", "Embeddings"),
+    (CHAT, "/chat/completions", "Chat completion", "chat:create"),
+    (CompletionSurface(), "/completions", "Text completion (legacy)", "completion:create"),
+    (EmbeddingSurface(), "/embeddings", "Embeddings", "embedding:create"),
 )
 _FORMS = ("/v1{}", "{}", "/engines/{{model:path}}{}", "/openai/deployments/{{model:path}}{}")
 
 
 def routes() -> Iterator[Route]:
     """All routes that walk the road, to its end or up to the choice of a model."""
-    for surface, path, summary in _OPENAI:
+    for surface, path, summary, action in _OPENAI:
         for form in _FORMS:
-            yield Route("POST", form.format(path), _walk(surface), "road", summary, surface)
+            yield Route("POST", form.format(path), _walk(surface), "road", summary, surface, action)
     messages = MessageSurface()
-    yield Route("POST", "/v1/messages", _walk(messages), "road", "Anthropic message", messages)
+    yield Route("POST", "/v1/messages", _walk(messages), "road", "Anthropic message", messages, "chat:create")
     counting = CountTokensSurface()
-    yield Route("POST", "/v1/messages/count_tokens", _walk(counting), "road", "Count a message's tokens", counting)
-    yield Route("POST", "/routeiq/v1/route", _explain, "road", "The choice of model for a chat request, uncalled", CHAT)
+    count = "Count a message's tokens"
+    yield Route("POST", "/v1/messages/count_tokens", _walk(counting), "road", count, counting, "chat:create")
+    explain = "The choice of model for a chat request, uncalled"
+    yield Route("POST", "/routeiq/v1/route", _explain, "road", explain, CHAT, "decision:preview")
     swallowed = "Client telemetry: taken and dropped"
-    yield Route("POST", "/api/event_logging/batch", _swallow, "key", swallowed, messages, quiet=True)
+    yield Route("POST", "/api/event_logging/batch", _swallow, "key", swallowed, messages, "telemetry:send", quiet=True)
 
 
 def _walk(surface: Surface) -> Endpoint:

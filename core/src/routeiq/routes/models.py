@@ -19,8 +19,8 @@ _CREATED = 1677610602  # LiteLLM's constant; clients compare it
 def routes() -> Iterator[Route]:
     """The list and one entry, with and without `/v1`."""
     for prefix in ("/v1", ""):
-        yield Route("GET", f"{prefix}/models", _list, "key", "Models that may be asked for", CHAT)
-        yield Route("GET", f"{prefix}/models/{{model:path}}", _one, "key", "One model", CHAT)
+        yield Route("GET", f"{prefix}/models", _list, "key", "Models that may be asked for", CHAT, "model:list")
+        yield Route("GET", f"{prefix}/models/{{model:path}}", _one, "key", "One model", CHAT, "model:list")
 
 
 async def _list(exchange: Exchange) -> None:
@@ -47,10 +47,9 @@ async def _one(exchange: Exchange) -> None:
 
 def _entries(exchange: Exchange) -> list[dict[str, Any]]:
     runtime, principal = exchange.runtime, exchange.ctx.identified
-    allowed = principal.models if principal is not None else None
     entries = [_entry(item.name, item.group) for item in runtime.catalog.listed()]
     entries += [_entry(name, None) for name in runtime.virtual_models]
-    return [entry for entry in entries if allowed is None or entry["id"] in allowed]
+    return [entry for entry in entries if principal is None or principal.may_use(entry["id"])]
 
 
 def _entry(name: str, group: ModelGroup | None) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from routeiq_sdk.values.http import Handler, HttpRequest
 if TYPE_CHECKING:
     from routeiq.routes.exchange import Exchange
 
+_ACTION = re.compile(r"[a-z][a-z0-9_-]*:[a-z][a-z0-9_-]*")
 ACCESS = ("public", "key", "admin", "road")
 """`road` means that the request walks the road, which authenticates; the others are checked by the app."""
 
@@ -27,7 +28,8 @@ Endpoint = Callable[["Exchange"], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One method at one path. `surface` shapes its errors; `quiet` routes are not logged at info."""
+    """One method at one path. `surface` shapes its errors, `action` is what plugins decide about; `quiet` routes are
+    not logged at info."""
 
     method: str
     path: str
@@ -35,6 +37,7 @@ class Route:
     access: str
     summary: str
     surface: Surface
+    action: str = ""
     owner: str = "routeiq"
     quiet: bool = False
 
@@ -52,6 +55,12 @@ class RouteTable:
         if route.access not in ACCESS:
             raise PluginError(
                 route.owner, f"route {route.path} declares access {route.access!r}.", mend=f"one of {ACCESS}"
+            )
+        if (route.access == "public") == bool(_ACTION.fullmatch(route.action)):
+            raise PluginError(
+                route.owner,
+                f"route {route.method} {route.path} (access {route.access!r}) declares the action {route.action!r}.",
+                mend="a public route has none, every other one an action like 'key:create'.",
             )
         methods = self._methods(route.path)
         if route.method in methods:
@@ -93,11 +102,15 @@ class PluginRoutes:
         self._surface = surface
         self._owner = owner
 
-    def add(self, method: str, path: str, handler: Handler, *, access: str, summary: str) -> None:
+    def add(
+        self, method: str, path: str, handler: Handler, *, access: str, summary: str, action: str | None = None
+    ) -> None:
         """Serve a plugin's handler."""
         if access == "road":
             raise PluginError(self._owner, "access 'road' is for the core's own surfaces.")
-        route = Route(method.upper(), path, _endpoint(handler), access, summary, self._surface, self._owner)
+        route = Route(
+            method.upper(), path, _endpoint(handler), access, summary, self._surface, action or "", self._owner
+        )
         self._table.add(route)
 
 
@@ -111,6 +124,9 @@ def _endpoint(handler: Handler) -> Endpoint:
             headers=exchange.ctx.headers,
             body=await exchange.body(),
             principal=exchange.ctx.identified,
+            request_id=exchange.ctx.request_id,
+            client=exchange.ctx.client,
+            queries=exchange.queries(),
         )
         await exchange.respond(await handler(request))
 

@@ -32,14 +32,20 @@ class Malformed(ValueError):
 
 
 class Body:
-    """A request body on one client wire. Implements the SDK's `Request`."""
+    """A request body on one client wire. Implements the SDK's `Request`.
 
-    __slots__ = ("_json", "fields", "model", "stream", "wire")
+    `model` is the name that is looked up, `shown` the one the client used and finds in its answer.
+    """
 
-    def __init__(self, wire: str, fields: dict[str, Raw], model: str, stream: bool) -> None:
+    __slots__ = ("_json", "fields", "model", "shown", "stream", "wire")
+
+    def __init__(
+        self, wire: str, fields: dict[str, Raw], model: str, stream: bool, *, shown: str | None = None
+    ) -> None:
         self.wire = wire
         self.fields = fields
         self.model = model
+        self.shown = shown or model
         self.stream = stream
         self._json: dict[str, Any] | None = None
 
@@ -67,7 +73,11 @@ class Body:
     def replaced(self, body: Mapping[str, Any]) -> Body:
         """This request with another body, as a guard wants it. The asked model stays what the client asked."""
         fields = {name: as_raw(value) for name, value in body.items()}
-        return Body(self.wire, fields, self.model, self.stream)
+        return Body(self.wire, fields, self.model, self.stream, shown=self.shown)
+
+    def asking(self, model: str) -> Body:
+        """This request for another model: what the caller's alias stands for."""
+        return Body(self.wire, self.fields, model, self.stream, shown=self.shown)
 
 
 def read_fields(raw: bytes) -> dict[str, Raw]:

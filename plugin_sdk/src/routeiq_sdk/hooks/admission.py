@@ -28,6 +28,15 @@ class AdmissionHooks:
         """
 
     @hook(failure="closed")
+    async def authorize_action(self, ctx: Context, action: str) -> bool | Reject | None:
+        """Say whether the caller may do `action` (`resource:verb`), which its route declares. Fires once the caller is
+        known, on every route but public ones, before the body is read.
+
+        `Reject` refuses, `True` allows, `None` has no opinion. One `Reject` ends it; without any opinion the route's
+        `access` decides: any caller for `key`, the holder of the master key for `admin`. A failure refuses.
+        """
+
+    @hook(failure="closed")
     async def authorize(self, ctx: Context) -> Reject | None:
         """Agree to the request. Fires once its body is known; all plugins must agree. A failure refuses the request."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from routeiq_sdk.context import Context
+from routeiq_sdk.filters import StreamMeter
 from routeiq_sdk.hooks.marks import hook
 from routeiq_sdk.values.models import ModelGroup, Usage
 from routeiq_sdk.values.verdict import Reject
@@ -18,6 +19,14 @@ class LedgerHooks:
         """Hold what the request may cost on the models in `ranked`, dearest included. Fires before the first attempt.
 
         Fires again before a fallback to a model that was not in `ranked`: reserve the difference. A failure refuses.
+        """
+
+    @hook(failure="closed")
+    def meter_stream(self, ctx: Context) -> StreamMeter | None:
+        """Give a meter for this stream, or `None` to leave it alone. Fires once a stream, before its first byte.
+
+        Synchronous. With a meter the gateway reads every event of the stream, so that a stream that is cut is settled
+        by what passed. A failure ends the stream with a typed error event.
         """
 
     @hook(failure="retry")

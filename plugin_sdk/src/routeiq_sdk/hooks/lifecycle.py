@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from routeiq_sdk.gateway import Embedders, Gateway, Strategies
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from routeiq_sdk.gateway import Directory, Embedders, Gateway, Strategies
 from routeiq_sdk.hooks.marks import hook
 from routeiq_sdk.values.health import Health
 from routeiq_sdk.values.http import Routes
@@ -36,6 +39,19 @@ class LifecycleHooks:
     @hook(failure="start")
     def register_embedders(self, embedders: Embedders) -> None:
         """Offer embedders by name, for strategies of any plugin. Fires at start, before `setup`."""
+
+    @hook(failure="start")
+    def offer_directory(self) -> Directory | None:
+        """Offer the directory of users and groups. Fires at start; two offers stop the start."""
+
+    @hook(failure="start")
+    async def model_rows(self) -> Sequence[Mapping[str, Any]]:
+        """Rows of models beside those of the YAML's `model_list`, in its form. Fires after `setup`, once a runtime.
+
+        A row whose `model_info.id` is taken, or whose `model_name` a YAML row has, stops the start (at a reload: the
+        old runtime stays). Call `gateway.reload` when the rows changed.
+        """
+        return ()
 
     @hook(failure="closed")
     async def health_check(self) -> Health:

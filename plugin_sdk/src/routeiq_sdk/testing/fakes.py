@@ -13,7 +13,7 @@ from typing import Any
 
 from routeiq_sdk.context import Context
 from routeiq_sdk.errors import RequestError
-from routeiq_sdk.gateway import Embedder
+from routeiq_sdk.gateway import Directory, Embedder, MeterService
 from routeiq_sdk.testing.services import FakeClock, FakeEgress, FakeSpool, FakeState
 from routeiq_sdk.values.http import Headers
 from routeiq_sdk.values.models import Deployment, ModelGroup, Price, Usage
@@ -164,9 +164,19 @@ def make_record(request_id: str = "req-test", **fields: Any) -> Record:
 
 
 class FakeGateway:
-    """What a plugin gets at `setup`, in memory. `events` shows what was emitted; `answers` scripts nested calls."""
+    """What a plugin gets at `setup`, in memory. `events` shows what was emitted; `answers` scripts nested calls.
 
-    def __init__(self, plugin: str = "under-test", *, groups: Iterable[ModelGroup] = ()) -> None:
+    A plugin that holds quotas gets the `meters` that the test gives; `reloads` counts calls of `reload`.
+    """
+
+    def __init__(
+        self,
+        plugin: str = "under-test",
+        *,
+        groups: Iterable[ModelGroup] = (),
+        meters: MeterService | None = None,
+        directory: Directory | None = None,
+    ) -> None:
         self.plugin = plugin
         self.clock = FakeClock()
         self.egress = FakeEgress()
@@ -174,12 +184,25 @@ class FakeGateway:
         self.groups: Mapping[str, ModelGroup] = {group.name: group for group in groups or make_groups()}
         self.embedders: dict[str, Embedder] = {}
         self.running: dict[str, int] = {}
+        self.directory = directory
+        self.litellm_profile = "1.109"
+        self.workers = 1
+        self.worker = 0
+        self.reloads = 0
+        self._meters = meters
         self.events: list[Event] = []
         self.calls: list[Mapping[str, Any]] = []
         self.answers: list[Mapping[str, Any]] = []
         self.spools: dict[str, FakeSpool] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._directory: tempfile.TemporaryDirectory[str] | None = None
+
+    @property
+    def meters(self) -> MeterService:
+        """The meters that the test gave."""
+        if self._meters is None:
+            raise LookupError("this test gave no meters: FakeGateway(meters=...)")
+        return self._meters
 
     @property
     def data_dir(self) -> Path:
@@ -203,6 +226,10 @@ class FakeGateway:
         if not self.answers:
             raise RequestError(503, "no healthy deployment", type="api_error")
         return self.answers.pop(0)
+
+    async def reload(self) -> None:
+        """Count the call."""
+        self.reloads += 1
 
     def emit(self, event: Event) -> None:
         """Note the event."""

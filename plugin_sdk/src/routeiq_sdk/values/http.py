@@ -6,7 +6,7 @@ Routing, authentication and errors around a handler are the core's business.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -44,6 +44,10 @@ class HttpRequest:
     headers: Headers
     body: bytes
     principal: Principal | None
+    request_id: str = ""
+    client: str | None = None
+    queries: Sequence[tuple[str, str]] = ()
+    """All parameters of the query, in order; `query` has the last of several with one name."""
 
     def json(self) -> Any:
         """The body as JSON. Raises `ValueError` when it is not."""
@@ -71,10 +75,13 @@ Handler = Callable[[HttpRequest], Awaitable[HttpResponse]]
 class Routes(Protocol):
     """Where `register_routes` hooks put their routes."""
 
-    def add(self, method: str, path: str, handler: Handler, *, access: str, summary: str) -> None:
+    def add(
+        self, method: str, path: str, handler: Handler, *, access: str, summary: str, action: str | None = None
+    ) -> None:
         """Serve `handler` at `path` (Starlette syntax, `/things/{id}`).
 
         `access` is `public`, `key` (any authenticated caller) or `admin`; there is no default, so that nobody opens a
-        route by leaving it out.
-        Raises `PluginError` when the path is taken.
+        route by leaving it out. `action` (`resource:verb`, such as `key:create`) is what `authorize_action` hooks
+        decide about; only a public route has none.
+        Raises `PluginError` when the path is taken, or when the route declares no access or no action.
         """

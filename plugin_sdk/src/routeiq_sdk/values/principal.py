@@ -16,7 +16,8 @@ class Principal:
 
     `id` names the credential for records (never the credential itself: a hash or a key id);
     `kind` is `admin`, `key`, `user` or `service`. `models` is the set of model names the credential may ask
-    for; `None` means every model. `attributes` carries what the authenticating plugin wants others to know.
+    for; `None` means every model, a name that ends in `*` every name that begins so. `aliases` are the caller's own
+    names for models. `attributes` carries what the authenticating plugin wants others to know.
     """
 
     id: str
@@ -27,7 +28,14 @@ class Principal:
     organization: str | None = None
     models: frozenset[str] | None = None
     tags: frozenset[str] = frozenset()
+    aliases: Mapping[str, str] = field(default_factory=dict)
     attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    def may_use(self, model: str) -> bool:
+        """Whether `models` allows this name."""
+        if self.models is None or model in self.models:
+            return True
+        return any(name.endswith("*") and model.startswith(name[:-1]) for name in self.models)
 
     @property
     def is_admin(self) -> bool:

@@ -58,8 +58,22 @@ class RoutingMl(Plugin[MlConfig]):
 
     @hookimpl
     def register_routes(self, routes: Routes) -> None:
-        routes.add("POST", "/routeiq/v1/feedback", self._feedback, access="key", summary="Score a routed answer")
-        routes.add("GET", "/routeiq/v1/routers", self._routers, access="admin", summary="Learned routers in use")
+        routes.add(
+            "POST",
+            "/routeiq/v1/feedback",
+            self._feedback,
+            access="key",
+            action="feedback:create",
+            summary="Score a routed answer",
+        )
+        routes.add(
+            "GET",
+            "/routeiq/v1/routers",
+            self._routers,
+            access="admin",
+            action="router:read",
+            summary="Learned routers in use",
+        )
 
     @hookimpl
     async def setup(self, gateway: Gateway) -> None:
