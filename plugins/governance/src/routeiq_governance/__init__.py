@@ -1,0 +1,1 @@
+"""Governance: who may do what, how much of it, and what it cost."""

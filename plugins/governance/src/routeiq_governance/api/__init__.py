@@ -1,0 +1,1 @@
+"""The management routes, in LiteLLM's shapes."""

@@ -1,0 +1,1 @@
+"""Models, access groups and credentials that are added while the gateway runs."""

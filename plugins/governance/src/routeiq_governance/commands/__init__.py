@@ -1,0 +1,1 @@
+"""The command line of governance, a client of the management API."""

@@ -1,0 +1,1 @@
+"""Who calls: keys, their hashes, and the caller that a credential stands for."""

@@ -1,0 +1,1 @@
+"""What was used: entries, postings, their way to the database, and reports."""

@@ -1,0 +1,115 @@
+"""The connection to the governance database: one engine a process, short transactions, one clear error when it is away.
+
+Queries belong to the rooms that ask them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy import event, exc, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from routeiq_governance.store.tables import changes
+from routeiq_sdk import Gateway, PluginError, Secret, StoreUnavailable
+from routeiq_sdk.values.health import Health
+
+_FILE = "governance.sqlite3"
+_POOL = 5
+_SECONDS = 5.0
+
+
+class Database:
+    """An SQLAlchemy async engine, opened late."""
+
+    def __init__(self, url: Secret | None) -> None:
+        self._url = url
+        self._engine: AsyncEngine | None = None
+
+    async def open(self, gateway: Gateway) -> None:
+        """Connect, and refuse a schema of another revision."""
+        url = self._url.reveal() if self._url is not None else f"sqlite+aiosqlite:///{gateway.data_dir / _FILE}"
+        try:
+            parsed = make_url(url)
+        except exc.ArgumentError:
+            raise PluginError(
+                "governance", "general_settings.database_url is no address", mend="postgresql://user:...@host/name"
+            ) from None
+        if parsed.get_backend_name() == "postgresql":
+            query = {name: value for name, value in parsed.query.items() if name not in ("schema", "connection_limit")}
+            parsed = parsed.set(drivername="postgresql+asyncpg", query=query)
+            self._engine = create_async_engine(
+                parsed, pool_size=_POOL, max_overflow=0, pool_timeout=_SECONDS, connect_args={"timeout": _SECONDS}
+            )
+        elif parsed.get_backend_name() == "sqlite":
+            self._engine = create_async_engine(parsed.set(drivername="sqlite+aiosqlite"))
+            _prepare_sqlite(self._engine)
+        else:
+            raise PluginError(
+                "governance",
+                f"general_settings.database_url names {parsed.get_backend_name()}",
+                mend="use PostgreSQL, or leave it out for the embedded SQLite file",
+            )
+
+    async def close(self) -> None:
+        """Give all connections back."""
+        if self._engine is not None:
+            await self._engine.dispose()
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """The engine, once opened."""
+        if self._engine is None:
+            raise LookupError("the governance database is not open")
+        return self._engine
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that writes; committed at the end. Raises `StoreUnavailable`."""
+        try:
+            async with self.engine.begin() as connection:
+                yield connection
+        except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError, OSError) as error:
+            raise StoreUnavailable(f"the governance database cannot be reached: {type(error).__name__}") from error
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for reading. Raises `StoreUnavailable`."""
+        async with self.begin() as connection:
+            yield connection
+
+    async def touch(self, connection: AsyncConnection, kind: str) -> None:
+        """Say, in the transaction of a change, that cached things of this kind are stale."""
+        insert = postgresql.insert if self.engine.dialect.name == "postgresql" else sqlite.insert
+        statement = insert(changes).values(table=kind, version=1)
+        await connection.execute(
+            statement.on_conflict_do_update(index_elements=[changes.c.table], set_={"version": changes.c.version + 1})
+        )
+
+    async def health(self) -> Health:
+        """Whether the database answers."""
+        try:
+            async with self.read() as connection:
+                await connection.execute(text("SELECT 1"))
+        except StoreUnavailable as error:
+            return Health("down", str(error))
+        return Health()
+
+
+def _prepare_sqlite(engine: AsyncEngine) -> None:
+    """WAL for readers beside one writer; transactions begin as writers, so that none fails half-way on a lock."""
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def connected(connection: object, _record: object) -> None:
+        connection.isolation_level = None  # type: ignore[attr-defined]
+        cursor = connection.cursor()  # type: ignore[attr-defined]
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begun(connection: object) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # type: ignore[attr-defined]
