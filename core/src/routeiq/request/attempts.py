@@ -16,7 +16,7 @@ from typing import Any
 
 from routeiq.errors import Errors, UpstreamError
 from routeiq.plugins.compiled import Pipeline
-from routeiq.request import gates
+from routeiq.request import frames, gates
 from routeiq.request.answer_headers import of_failure
 from routeiq.request.choice import Choice
 from routeiq.request.cooldown import Cooldowns
@@ -223,9 +223,13 @@ class Attempts:
 
     async def abandon(self, ctx: Context, served: Served) -> None:
         """A guard refused while the reply was already there: the provider did the work, the client gets none of it."""
-        if not isinstance(served.reply, Whole):
+        usage = None
+        if isinstance(served.reply, Whole):
+            usage = frames.whole_usage(served.reply.wire, served.reply.body)
+        else:
             await served.reply.close()
-        await self.finished(ctx, served, None, UpstreamError("cancelled", 0, "Cancelled", "refused by a guard"))
+        ctx.usage = usage
+        await self.finished(ctx, served, usage, UpstreamError("cancelled", 0, "Cancelled", "refused by a guard"))
 
     async def ended(
         self,

@@ -87,6 +87,16 @@ def write(frame: Frame, document: Document) -> bytes:
     return sse.frame(orjson.dumps(document), frame.event)
 
 
+def whole_usage(wire: str, body: bytes) -> Usage | None:
+    """What a complete answer says it used; `None` when it does not say."""
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    told = document.get("usage") if isinstance(document, dict) else None
+    return usages.from_anthropic(told) if wire == "anthropic-messages" else usages.from_chat(told)
+
+
 def restamp(model: str) -> Callable[[bytes], bytes]:
     """A function that writes `model`, the name the client asked for, over the name the provider gives in its events.
 
