@@ -37,14 +37,16 @@ class Parts:
     @classmethod
     def build(cls, config: GovernanceConfig) -> Parts:
         """The parts of a configuration, nothing opened. Raises `ConfigError` for a policy that makes no sense."""
-        database = Database(config.database_url)
+        database = Database(config)
         identity = Identity(config, database)
+        access = Access(config, database, identity)
+        identity.narrow = access.narrowed
         ledger = Ledger(config, database)
         return cls(
             config=config,
             database=database,
             identity=identity,
-            access=Access(config, database, identity),
+            access=access,
             ledger=ledger,
             quotas=Quotas(config, database, identity, ledger),
             catalog=AddedModels(config, database),
@@ -59,6 +61,10 @@ class Parts:
         await self.ledger.open(gateway)
         await self.quotas.open(gateway)
         await self.catalog.open(gateway)
+
+    def now(self) -> int:
+        """Unix time in nanoseconds."""
+        return self.database.now()
 
     async def close(self) -> None:
         """The reverse, as far as it was opened."""

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from routeiq_governance.api import budgets, customers, keys, organizations, policies, roles, spend, tags, teams, users
 from routeiq_sdk.values.http import Routes
 
 if TYPE_CHECKING:
     from routeiq_governance.parts import Parts
 
+_MODULES = (keys, teams, users, organizations, customers, budgets, tags, policies, roles, spend)
+
 
 def register(routes: Routes, parts: Parts) -> None:
     """Add them all."""
+    for module in _MODULES:
+        module.register(routes, parts)

@@ -1,31 +1,292 @@
-"""Who calls: from a credential to a caller."""
+"""Who calls: from a credential to a caller, from memory when it was seen before.
+
+What a caller may do is decided in `access`; what a key may look like in `credentials`.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from sqlalchemy import update
+
 from routeiq_governance.config import GovernanceConfig
-from routeiq_governance.identity.caller import Caller
+from routeiq_governance.identity import credentials, refusals
+from routeiq_governance.identity.caller import Caller, Entity
+from routeiq_governance.identity.changes import Changes
+from routeiq_governance.identity.resolve import Resolver, shared_limits
+from routeiq_governance.store import entities
 from routeiq_governance.store.database import Database
-from routeiq_sdk import Context, Gateway, Principal, Reject
+from routeiq_governance.store.entities import Key
+from routeiq_sdk import Context, Gateway, Principal, Reject, RequestError, StoreUnavailable
+from routeiq_sdk.values.http import HttpRequest
+
+_MOST_KEYS = 20_000
+_MOST_UNKNOWN = 20_000
+_MOST_PEOPLE = 10_000
+_KINDS = ("keys", "teams", "users", "organizations", "members", "budgets", "access_groups")
+MASTER = Caller(kind="admin")
+GATEWAY = Caller(kind="admin", user="gateway")
+
+_Name = tuple[str, str | None, str | None, str | None, frozenset[str]]
+Narrow = Callable[[Principal, Caller], Principal]
+
+
+@dataclass(slots=True)
+class _Known:
+    """A key that was looked up. `principal` is narrowed to the models in `groups`, the runtime's mapping."""
+
+    key: Key
+    caller: Caller
+    principal: Principal
+    groups: object
 
 
 class Identity:
     """The identity of requests."""
 
     def __init__(self, config: GovernanceConfig, database: Database) -> None:
+        self.changes = Changes(database)
         self._config = config
         self._database = database
+        self._resolver = Resolver(user_budget_everywhere=config.apply_user_budget_to_team_keys)
+        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._unknown: OrderedDict[str, None] = OrderedDict()
+        self._people: OrderedDict[_Name, Caller] = OrderedDict()
+        self._things: OrderedDict[tuple[str, str], Entity | None] = OrderedDict()
+        self._asking: dict[str, asyncio.Task[_Known | None]] = {}
+        self._epoch = 0
+        self._gateway: Gateway | None = None
+        self.narrow: Narrow = lambda principal, caller: principal
 
     async def open(self, gateway: Gateway) -> None:
-        """Start caches."""
+        """Begin to hear of changes."""
+        self._gateway = gateway
+        for kind in _KINDS:
+            self.changes.on(kind, self._forget)
+        for kind in ("customers", "tags"):
+            self.changes.on(kind, self._forget_things)
+        await self.changes.open(gateway)
 
     async def close(self) -> None:
-        """Stop."""
+        """Nothing to give back."""
 
     async def authenticate(self, ctx: Context) -> Principal | Reject | None:
-        """The principal of a virtual key."""
-        return None
+        """The principal of a virtual key; `None` for what is none. Raises `RequestError(503)` when nobody can tell."""
+        if ctx.credential is None:
+            return None
+        text = ctx.credential.reveal()
+        if len(text) > credentials.LONGEST or text.count(".") == 2:
+            return None
+        id = credentials.key_id(text)
+        known = self._known.get(id)
+        if known is None or self.changes.stale(self._config.cached_keys_seconds):
+            if known is None and id in self._unknown and not self.changes.stale(0):
+                return None
+            try:
+                known = await self._look_up(id)
+            except StoreUnavailable:
+                raise refusals.away() from None
+            if known is None:
+                return None
+        if known.key.verifier is None:
+            await self._upgrade(known, text)
+        elif not self._database.sealer.verifies(text, known.key.verifier):
+            return None
+        refused = refusals.of(known.key, known.caller, self._now(), self._profile)
+        if refused is not None:
+            return refused
+        ctx.keep(self, known.caller)
+        if self._gateway is not None and known.groups is not self._gateway.groups:
+            known.groups = self._gateway.groups
+            known.principal = self.narrow(_principal(known.key, known.caller), known.caller)
+        return known.principal
 
     async def caller(self, ctx: Context) -> Caller:
         """The caller behind `ctx.principal`, whoever authenticated it: this plugin, the core (the master key), or
-        another plugin (users and services of an identity provider). Cached; kept in `ctx` for later gates."""
-        return Caller(kind=ctx.principal.kind)
+        another plugin (users and services of an identity provider). Cached; kept in `ctx` for later gates.
+
+        Raises `RequestError(503)` when the database is away.
+        """
+        caller = self.kept(ctx)
+        if caller is None:
+            caller = await self._of(ctx.principal)
+            ctx.keep(self, caller)
+        return caller
+
+    def kept(self, ctx: Context) -> Caller | None:
+        """The caller that an earlier gate found."""
+        return ctx.kept(self, Caller)
+
+    async def caller_of(self, request: HttpRequest) -> Caller:
+        """The caller of a management route. Raises `RequestError(503)` when the database is away."""
+        if request.principal is None:
+            raise RequestError(401, "Authentication Error, No api key passed in.", type="auth_error")
+        return await self._of(request.principal)
+
+    async def customer(self, ctx: Context) -> Entity | None:
+        """The end user that the request names, if it is known. Raises `RequestError(503)`."""
+        return await self._thing("customer", entities.customers, ctx.end_user) if ctx.end_user is not None else None
+
+    async def tags(self, ctx: Context) -> tuple[Entity, ...]:
+        """The tags of the request that are known. Raises `RequestError(503)`."""
+        found = [await self._thing("tag", entities.tags, tag) for tag in sorted(ctx.tags)]
+        return tuple(tag for tag in found if tag is not None)
+
+    async def _of(self, principal: Principal) -> Caller:
+        if principal.id == "master" and principal.is_admin:
+            return MASTER
+        if principal.id == "gateway" and principal.kind == "service":
+            return GATEWAY
+        try:
+            if credentials.is_id(principal.id):
+                known = self._known.get(principal.id) or await self._look_up(principal.id)
+                if known is None:
+                    raise refusals.unknown()
+                return known.caller
+            return await self._person(principal)
+        except StoreUnavailable:
+            raise refusals.away() from None
+
+    async def _person(self, principal: Principal) -> Caller:
+        name = (principal.id, principal.user, principal.team, principal.organization, _roles(principal))
+        found = self._people.get(name)
+        if found is not None and not self.changes.stale(self._config.cached_keys_seconds):
+            self._refuse_inactive(found)
+            return found
+        epoch = self._epoch
+        email = principal.attributes.get("email")
+        async with self._database.read() as connection:
+            caller = await self._resolver.of_person(
+                connection,
+                kind="service" if principal.kind == "service" else "user",
+                user_id=principal.user,
+                team_id=principal.team,
+                organization_id=principal.organization,
+                email=email if isinstance(email, str) else None,
+                roles=_roles(principal),
+                metadata={},
+            )
+        if epoch == self._epoch:
+            _keep(self._people, name, caller, _MOST_PEOPLE)
+        self._refuse_inactive(caller)
+        return caller
+
+    def _refuse_inactive(self, caller: Caller) -> None:
+        user = caller.entity("user")
+        if user is not None and user.blocked:
+            raise RequestError(401, f"User={user.id} is blocked or inactive.", type="auth_error")
+
+    async def _thing(self, scope: str, repository: entities.Repository[Any], id: str) -> Entity | None:
+        name = (scope, id)
+        if name in self._things and not self.changes.stale(self._config.cached_keys_seconds):
+            return self._things[name]
+        epoch = self._epoch
+        try:
+            async with self._database.read() as connection:
+                value = await repository.get(connection, id)
+                limits = await shared_limits(connection, value) if value is not None else None
+        except StoreUnavailable:
+            raise refusals.away() from None
+        found = None
+        if value is not None and limits is not None:
+            alias = getattr(value, "alias", None)
+            found = Entity(scope, id, alias, limits, value.models, value.blocked, value.settings, value.meta)
+        if epoch == self._epoch:
+            _keep(self._things, name, found, _MOST_PEOPLE)
+        return found
+
+    async def _look_up(self, id: str) -> _Known | None:
+        """One question a key at a time, however many requests wait for it."""
+        task = self._asking.get(id)
+        if task is None:
+            task = self._asking[id] = asyncio.ensure_future(self._read(id))
+            task.add_done_callback(lambda _: self._asking.pop(id, None))
+        return await asyncio.shield(task)
+
+    async def _read(self, id: str) -> _Known | None:
+        epoch = self._epoch
+        async with self._database.read() as connection:
+            key = await entities.keys.get(connection, id)
+            caller = await self._resolver.of_key(connection, key) if key is not None else None
+        if key is None or caller is None:
+            if epoch == self._epoch:
+                _keep(self._unknown, id, None, _MOST_UNKNOWN)
+            return None
+        known = _Known(key, caller, _principal(key, caller), None)
+        if epoch == self._epoch:
+            _keep(self._known, id, known, _MOST_KEYS)
+        return known
+
+    async def _upgrade(self, known: _Known, text: str) -> None:
+        """An imported key is used for the first time: from now on it has a verifier, too."""
+        verifier = self._database.sealer.verifier(text)
+        table = entities.keys.table
+        try:
+            async with self._database.begin() as connection:
+                await connection.execute(update(table).where(table.c.id == known.key.id).values(verifier=verifier))
+        except StoreUnavailable:
+            return  # the next use tries again
+        known.key = msgspec.structs.replace(known.key, verifier=verifier)
+
+    async def _forget(self, _id: str) -> None:
+        self._epoch += 1
+        self._known.clear()
+        self._unknown.clear()
+        self._people.clear()
+        self._things.clear()
+
+    async def _forget_things(self, _id: str) -> None:
+        self._epoch += 1
+        self._things.clear()
+
+    @property
+    def _profile(self) -> str:
+        return self._gateway.litellm_profile if self._gateway is not None else ""
+
+    def _now(self) -> int:
+        return self._database.now()
+
+
+def _principal(key: Key, caller: Caller) -> Principal:
+    aliases: dict[str, str] = {}
+    for scope in ("team", "key"):
+        entity = caller.entity(scope)
+        written = entity.settings.get("aliases") or entity.settings.get("model_aliases") if entity is not None else None
+        if isinstance(written, dict):
+            aliases |= {name: target for name, target in written.items() if isinstance(target, str)}
+    tags: set[str] = set()
+    for entity in caller.entities:
+        for written in (entity.settings.get("tags"), entity.metadata.get("tags")):
+            if isinstance(written, list | tuple) and entity.scope in ("key", "team"):
+                tags |= {tag for tag in written if isinstance(tag, str)}
+    attributes: dict[str, Any] = {"metadata": dict(caller.metadata)}
+    return Principal(
+        key.id,
+        kind="admin" if caller.is_admin else caller.kind,
+        alias=key.alias,
+        user=caller.user,
+        team=caller.team,
+        organization=caller.organization,
+        tags=frozenset(tags),
+        aliases=aliases,
+        attributes=attributes,
+    )
+
+
+def _roles(principal: Principal) -> frozenset[str]:
+    written = principal.attributes.get("roles")
+    return (
+        frozenset(str(role) for role in written) if isinstance(written, list | tuple | set | frozenset) else frozenset()
+    )
+
+
+def _keep(kept: OrderedDict[Any, Any], name: Any, value: Any, most: int) -> None:
+    kept[name] = value
+    kept.move_to_end(name)
+    if len(kept) > most:
+        kept.popitem(last=False)

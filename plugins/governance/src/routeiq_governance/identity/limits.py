@@ -40,3 +40,16 @@ class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
     extra_budget: int | None = None
     """A temporary increase of `budget`, until `extra_until` (Unix ns)."""
     extra_until: int | None = None
+
+
+_NONE = Limits()
+
+
+def over(shared: Limits | None, own: Limits) -> Limits:
+    """What binds an entity that names a shared budget: the budget's limits, and its own where it has them."""
+    if shared is None:
+        return own
+    changes = {name: value for name in own.__struct_fields__ if (value := getattr(own, name)) != getattr(_NONE, name)}
+    if "budget_duration" not in changes and shared.budget_duration is None:
+        changes.pop("budget_since", None)
+    return msgspec.structs.replace(shared, **changes)

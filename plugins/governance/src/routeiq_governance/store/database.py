@@ -13,8 +13,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from routeiq_governance.config import GovernanceConfig
+from routeiq_governance.store import schema
+from routeiq_governance.store.secrets import Sealer, open_sealer
 from routeiq_governance.store.tables import changes
 from routeiq_sdk import Gateway, PluginError, Secret, StoreUnavailable
+from routeiq_sdk.gateway import Clock
 from routeiq_sdk.values.health import Health
 
 _FILE = "governance.sqlite3"
@@ -25,12 +29,16 @@ _SECONDS = 5.0
 class Database:
     """An SQLAlchemy async engine, opened late."""
 
-    def __init__(self, url: Secret | None) -> None:
-        self._url = url
+    def __init__(self, config: GovernanceConfig) -> None:
+        self._url = config.database_url
+        self._secrets = config.encryption_key
+        self._sealer: Sealer | None = None
         self._engine: AsyncEngine | None = None
+        self._clock: Clock | None = None
 
     async def open(self, gateway: Gateway) -> None:
         """Connect, and refuse a schema of another revision."""
+        self._clock = gateway.clock
         url = self._url.reveal() if self._url is not None else f"sqlite+aiosqlite:///{gateway.data_dir / _FILE}"
         try:
             parsed = make_url(url)
@@ -54,10 +62,41 @@ class Database:
                 mend="use PostgreSQL, or leave it out for the embedded SQLite file",
             )
 
+        secrets = (self._secrets,) if isinstance(self._secrets, Secret) else self._secrets
+        embedded = self._engine.dialect.name == "sqlite"
+        self._sealer = open_sealer(secrets, gateway.data_dir, shared=not embedded)
+        try:
+            async with self.begin() as connection:
+                found = await connection.run_sync(schema.revision)
+                if embedded and found != schema.HEAD:
+                    await connection.run_sync(schema.upgrade)
+                    found = schema.HEAD
+        except StoreUnavailable as error:
+            raise PluginError("governance", str(error), mend="start the database, or correct database_url") from None
+        if found != schema.HEAD:
+            raise PluginError(
+                "governance",
+                f"the database has revision {found or 'none'} of our tables; this release needs {schema.HEAD}",
+                mend="run `routeiq migrate --config FILE`",
+            )
+
     async def close(self) -> None:
         """Give all connections back."""
         if self._engine is not None:
             await self._engine.dispose()
+
+    @property
+    def sealer(self) -> Sealer:
+        """Seals and peppers, once opened."""
+        if self._sealer is None:
+            raise LookupError("the governance database is not open")
+        return self._sealer
+
+    def now(self) -> int:
+        """Unix time in nanoseconds, by the gateway's clock."""
+        if self._clock is None:
+            raise LookupError("the governance database is not open")
+        return self._clock.now_ns()
 
     @property
     def engine(self) -> AsyncEngine:

@@ -1,0 +1,1 @@
+"""The migrations of the governance schema, run by Alembic."""

@@ -1,0 +1,100 @@
+"""The secret of this installation: it seals what must be read again (AES-256-GCM), and peppers what is only compared.
+
+What is sealed belongs to whoever asks; keys of callers are never sealed, they are not kept at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from routeiq_sdk import PluginError, RouteIQError, Secret
+
+_FILE = "secret"
+_NONCE = 12
+_MARK = b"r1"
+_SHORTEST = 16
+
+
+class Unsealable(RouteIQError):
+    """What was sealed cannot be opened with any secret of this installation."""
+
+
+class Sealer:
+    """Seals with the first of its secrets, opens with any (so that a secret can be changed)."""
+
+    def __init__(self, texts: Sequence[bytes]) -> None:
+        self._boxes = [AESGCM(hashlib.sha256(b"routeiq seal\0" + text).digest()) for text in texts]
+        self._pepper = hashlib.sha256(b"routeiq pepper\0" + texts[-1]).digest()
+
+    def seal(self, value: bytes, place: str) -> bytes:
+        """`value`, readable at `place` alone: a sealed row cannot be moved to another one."""
+        nonce = os.urandom(_NONCE)
+        return _MARK + nonce + self._boxes[0].encrypt(nonce, value, place.encode())
+
+    def open(self, sealed: bytes, place: str) -> bytes:
+        """What was sealed. Raises `Unsealable`."""
+        if sealed[: len(_MARK)] == _MARK:
+            nonce, body = sealed[len(_MARK) : len(_MARK) + _NONCE], sealed[len(_MARK) + _NONCE :]
+            for box in self._boxes:
+                try:
+                    return box.decrypt(nonce, body, place.encode())
+                except (InvalidTag, ValueError):
+                    continue
+        raise Unsealable(f"{place} cannot be opened: is `encryption_key` the one it was sealed with?")
+
+    def verifier(self, text: str) -> str:
+        """HMAC-SHA-256 (hex) of a credential under the pepper. A fast hash is right for secrets of 256 random bits."""
+        return hmac.new(self._pepper, text.encode("utf-8", "surrogateescape"), "sha256").hexdigest()
+
+    def verifies(self, text: str, verifier: str) -> bool:
+        """Whether a credential is the one of this verifier, compared in constant time."""
+        return hmac.compare_digest(self.verifier(text), verifier)
+
+
+def open_sealer(configured: Sequence[Secret], folder: Path, *, shared: bool) -> Sealer:
+    """The sealer of the configured secrets (the newest first), or of a random one kept in `folder`.
+
+    Raises `PluginError` when none is configured though the database may be `shared` by replicas, each of which would
+    make another.
+    """
+    texts = [secret.reveal().encode() for secret in configured]
+    if any(len(text) < _SHORTEST for text in texts):
+        raise PluginError("governance", f"encryption_key is shorter than {_SHORTEST} characters", mend="a longer one")
+    if texts:
+        return Sealer(texts)
+    if shared:
+        raise PluginError(
+            "governance",
+            "the database is PostgreSQL, which replicas may share, and no encryption_key is configured",
+            mend="routeiq.plugins.governance: {encryption_key: os.environ/ROUTEIQ_ENCRYPTION_KEY}, the same everywhere",
+        )
+    return Sealer([_kept(folder / _FILE)])
+
+
+def _kept(path: Path) -> bytes:
+    """The secret in a file that only this user can read; made when it is not there, by one of several workers."""
+    if not path.exists():
+        draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_hex(32).encode())
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass  # another worker was first: its secret counts
+        finally:
+            draft.unlink()
+    text = path.read_bytes().strip()
+    if len(text) < _SHORTEST:
+        raise PluginError("governance", f"{path} holds no secret", mend="restore it from a copy")
+    return text
