@@ -6,7 +6,7 @@ The services themselves live in their rooms.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -135,6 +135,10 @@ class PluginHandle:
     def emit(self, event: Event) -> None:
         """Queue an event for all sinks."""
         self._now.fan_out.put(event)
+
+    def check_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Look at rows of models without serving them."""
+        self._now.check_rows(rows, self._plugin)
 
     async def reload(self) -> None:
         """Build the runtime anew, here and in all workers."""

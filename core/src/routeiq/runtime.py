@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from routeiq import health
 from routeiq.catalog.deployments import addresses, deployment_of, priced, provider_of
@@ -79,12 +80,19 @@ class Runtime:
         for member in self.plugins.members:
             yield from member.calls
 
+    def check_rows(self, rows: Sequence[Mapping[str, Any]], plugin: str) -> None:
+        """Whether this configuration could be served with these rows of a plugin. Raises `ConfigError`."""
+        own = replace(self.config, models=tuple(row for row in self.config.models if not row.added))
+        config = with_rows(own, rows, f"models of {plugin}")
+        _assemble(config, self.shared, self.plugins, self.registry, self.embedders)
+
     async def readiness(self) -> health.Report:
         """Whether new requests should come here."""
         return await health.check(
             self.services.pipeline.health_check,
             draining=self.shared.drain.draining,
             loading=self.adapters.loading(),
+            stores=self.shared.stores,
         )
 
     async def close(self, keep: Runtime | None) -> None:

@@ -343,6 +343,10 @@ class Gateway(Protocol):
     def emit(self, event: Event) -> None:
         """Queue an event for all sinks. Never waits; drops and counts when the queue is full."""
 
+    def check_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Look at rows that `model_rows` would answer, without serving them. Raises `ConfigError` for one that cannot
+        be used."""
+
     async def reload(self) -> None:
         """Build the runtime anew, here and in all workers of this gateway: what `model_rows` answers is asked again.
 

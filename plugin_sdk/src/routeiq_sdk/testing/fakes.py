@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -226,6 +226,9 @@ class FakeGateway:
         if not self.answers:
             raise RequestError(503, "no healthy deployment", type="api_error")
         return self.answers.pop(0)
+
+    def check_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Accept any rows."""
 
     async def reload(self) -> None:
         """Count the call."""

@@ -49,7 +49,7 @@ class Parts:
             access=access,
             ledger=ledger,
             quotas=Quotas(config, database, identity, ledger),
-            catalog=AddedModels(config, database),
+            catalog=AddedModels(config, database, identity.changes),
             directory=StoredDirectory(database, identity),
         )
 

@@ -58,6 +58,16 @@ async def test_the_gate_opens_to_who_may_do_it_somewhere(it: World) -> None:
     assert found == GATE
 
 
+async def test_a_role_in_a_tenant_opens_no_route_that_knows_no_tenants(it: World) -> None:
+    await it.bind("user:ina", "owner", "organization", "acme")
+    assert await gate(it, "ina", "team:create") is True
+    for action in ("gateway:reload", "decision:read", "cedar:create"):
+        assert await gate(it, "ina", action) is None  # the route's own access decides: admins alone
+    await it.bind("user:vic", "auditor", "global")
+    assert await gate(it, "vic", "decision:read") is True
+    assert await gate(it, "vic", "gateway:reload") is None
+
+
 async def test_the_old_profile_words_the_refusal() -> None:
     async with world(profile="1.80") as made:
         refused = await made.access.authorize_action(made.context("bare", "key:create", "/key/generate"), "key:create")

@@ -38,9 +38,9 @@ ROLES: Mapping[str, str] = {
 TENANTLESS = frozenset({"master", "proxy_admin", "proxy_viewer"})
 OWN = {"o": ("organization", "acme"), "t": ("team", "blue"), "m": ("member", "blue/uma")}
 OTHER = (("organization", "rival"), ("team", "red"), ("user", "rita"))
-HEAD = """What each role may do, by route. `.` refused at the gate; `y` open; else where the action is allowed:
-`G` everywhere, `o` in the caller's organization, `t` its team, `m` a member's keys of the team, `u` itself, `k` its key.
-`!` marks what is allowed in another tenant; only those above all tenants may have it.
+HEAD = """What each role may do, by route. `.` refused at the gate, `y` open, else the widest place where it is allowed:
+`G` everywhere, `o` the caller's organization, `t` its team, `u` itself, `m` its keys of the team, `k` its key; `f`
+stands for privileged fields alone. `!` marks what is allowed in another tenant: none but those above all tenants.
 """
 
 
@@ -95,9 +95,10 @@ async def _cell(access: Access, principal: Principal, caller: Caller, route: Any
         return "y"
     if await access.allows(caller, route.action, scope="global"):
         return "G!"
-    own = {**OWN, "u": ("user", caller.user), "k": ("key", caller.key_id)}
+    own = {"u": ("user", caller.user), "k": ("key", caller.key_id)}
+    own = {"o": OWN["o"], "t": OWN["t"], "u": own["u"], "m": OWN["m"], "k": own["k"]}
     cell = "".join(
         [letter for letter, (scope, id) in own.items() if await access.allows(caller, route.action, scope=scope, id=id)]
     )
     others = [await access.allows(caller, route.action, scope=scope, id=id) for scope, id in OTHER]
-    return (cell or "y") + ("!" if any(others) else "")
+    return (cell[:1] or "f") + ("!" if any(others) else "")

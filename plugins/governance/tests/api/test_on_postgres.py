@@ -15,7 +15,6 @@ from routeiq_testkit.servers import PostgresServer
 from .conftest import Open
 from .world import Client, build
 
-
 AWAY: list[tuple[str, str, Any, dict[str, str]]] = [
     ("GET", "/team/info", None, {"team_id": "core"}),
     ("GET", "/team/list", None, {}),

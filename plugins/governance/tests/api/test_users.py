@@ -108,6 +108,8 @@ async def test_info_shows_keys_and_teams(world: World) -> None:
 async def test_without_an_id_the_caller_reads_itself(world: World) -> None:
     assert (await world.uma.get("/user/info"))["user_id"] == "uma"
     assert (await world.uma.get("/v2/user/info"))["user_id"] == "uma"
+    nobody = await world.master.get("/user/info")
+    assert (nobody["user_id"], {team["team_id"] for team in nobody["teams"]}) == (None, {"blue", "red"})
 
 
 async def test_an_email_with_a_plus_may_be_an_id(master: Client) -> None:

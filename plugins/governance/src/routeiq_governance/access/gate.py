@@ -20,9 +20,8 @@ from routeiq_governance.access.known import Callers
 from routeiq_governance.access.permission import Permission
 from routeiq_governance.access.places import Places
 from routeiq_governance.access.questions import Questions, Reach
-from routeiq_governance.access.roles import BUILT_IN
 from routeiq_governance.access.rules import Rules
-from routeiq_governance.access.standing import Standing
+from routeiq_governance.access.standing import Standing, is_scoped
 from routeiq_governance.config import GovernanceConfig
 from routeiq_governance.identity.caller import Caller
 from routeiq_governance.identity.gate import Identity
@@ -34,11 +33,6 @@ __all__ = ["Access", "Reach"]
 
 _CHANGES = ("roles", "bindings", "access_groups")
 _MEMBERS = ("members", "teams", "organizations", "users")
-_OURS = frozenset(
-    action.partition(":")[0]
-    for role in BUILT_IN.values()
-    for action in (*role.permission.actions, *(f"{name}:*" for name in role.permission.resources))
-) | {"credential"}
 
 
 class Access:
@@ -88,7 +82,7 @@ class Access:
     async def authorize_action(self, ctx: Context, action: str) -> bool | Reject | None:
         """Whether the caller may do the route's action somewhere: its key's routes, and its roles as they are now.
 
-        `None` (no opinion) for actions of plugins that no role of ours knows.
+        `None` (no opinion) for actions on resources that know no tenants, when no role that holds everywhere allows it.
         """
         refused = self._rules.address(ctx)
         if refused is not None:
@@ -109,9 +103,9 @@ class Access:
             return True
         async with _reachable():
             standing = await self._callers.standing(caller)
-        if any(standing.allows_somewhere(each) for each in wanted):
+        if any(standing.opens(each) for each in wanted):
             return True
-        if action.partition(":")[0] not in _OURS:
+        if not is_scoped(action):
             return None
         return refusals.route_refused(action, ctx.path, caller.role, self._profile)
 

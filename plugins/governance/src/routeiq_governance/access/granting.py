@@ -62,8 +62,8 @@ class Granting:
         standing = await self._callers.standing(caller, within)
         if standing.covers(_OWNER, await self._at("global", "", within)):
             return
-        row = await self._places.user(user, within)
-        if row is None:
+        row, home = await self._places.user(user, within), await self._places.find("user", user, within)
+        if row is None or home is None or not standing.knows(home):
             raise refusals.not_found("user", user)
         role, organization = row
         if team is not None:

@@ -17,7 +17,7 @@ from routeiq_governance.access.places import Places
 from routeiq_governance.access.routes import RouteScope, scope_of
 from routeiq_governance.access.rules import Rules
 from routeiq_governance.access.snapshot import Snapshot, load
-from routeiq_governance.access.standing import MASTER, Membership, Standing, own_grants, standing_of
+from routeiq_governance.access.standing import MASTER, Membership, Standing, is_scoped, own_grants, standing_of
 from routeiq_governance.identity.caller import Caller
 from routeiq_governance.store.database import Database
 
@@ -32,16 +32,18 @@ class Known:
     caller: Caller
     snapshot: Snapshot
     permissions: tuple[Permission, ...]
+    everywhere: tuple[Permission, ...]
     scope: RouteScope | None
     models: tuple[Allowed, ...]
     decisions: dict[str, bool] = field(default_factory=dict)
     standing: Standing | None = None
 
     def may(self, action: str) -> bool:
-        """Whether what the caller carries itself allows the action somewhere."""
+        """Whether what the caller carries itself opens the gate of a route with this action."""
         known = self.decisions.get(action)
         if known is None:
-            known = self.decisions[action] = any(each.allows(action) for each in self.permissions)
+            held = self.permissions if is_scoped(action) else self.everywhere
+            known = self.decisions[action] = any(each.allows(action) for each in held)
         return known
 
 
@@ -80,10 +82,12 @@ class Callers:
         if known is not None and known.caller is caller and known.snapshot is self.snapshot:
             return known
         key = caller.entity("key")
+        grants = own_grants(caller, self.snapshot)
         made = Known(
             caller,
             self.snapshot,
-            permissions_of(own_grants(caller, self.snapshot)),
+            permissions_of(grants),
+            permissions_of(each for each in grants if each.scope == "global"),
             scope_of(key.settings) if key is not None else None,
             lists_of(caller, self.snapshot.access_groups, self._rules.role_models(caller)),
         )

@@ -111,7 +111,7 @@ class Questions:
         standing = await self._standing(caller, plain, within)
         for field, action in actions.items():
             if action != plain and not self._may(caller, standing, action, place):
-                if not self._visible(standing, place):
+                if not standing.knows(place):
                     raise refusals.not_found(scope, id or "")
                 raise refusals.privileged_field(field, action)
         if isinstance(fields, Mapping):
@@ -164,7 +164,7 @@ class Questions:
     async def _refusal(
         self, caller: Caller, standing: Standing, action: str, place: Place, within: AsyncConnection | None
     ) -> Exception:
-        if not self._visible(standing, place):
+        if not standing.knows(place):
             return refusals.not_found(place.scope, place.id)
         team = caller.team or next(iter(place.within.get("team", ())), None)
         if place.scope in ("member", "key") and team is not None and action.startswith("key:"):
@@ -172,13 +172,6 @@ class Questions:
             if sees and not standing.allows("team:update", place):
                 return refusals.member_may_not(action, team, self.profile)
         return refusals.missing_right(action, f"at {place.scope} {place.id}".rstrip())
-
-    def _visible(self, standing: Standing, place: Place) -> bool:
-        """Whether the thing is of a tenant of the caller's, so that its existence is no secret."""
-        if place.scope == "global" or standing.allows(f"{place.scope}:read", place):
-            return True
-        owners = place.tenants | place.seen_from.get("organization", frozenset())
-        return bool(owners & standing.tenants) if owners else None in standing.tenants
 
 
 _MOVES = frozenset(

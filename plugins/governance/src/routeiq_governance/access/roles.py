@@ -42,6 +42,15 @@ INFERENCE = (
 )
 """Calls of models and what belongs to them: what a key is for."""
 
+SCOPED = frozenset(
+    {
+        *("key", "team", "user", "organization", "customer", "budget", "tag", "model", "access_group", "credential"),
+        *("policy", "role", "binding", "spend"),
+    }
+)
+"""Resources whose handlers ask where a thing lies. Routes of any other resource know no tenants: to call one, a role
+must hold everywhere."""
+
 
 @dataclass(frozen=True, slots=True)
 class Role:

@@ -14,11 +14,13 @@ from routeiq_governance.access.roles import (
     BELONGS,
     BUILT_IN,
     CALLER,
+    INFERENCE,
     MEMBER,
     MEMBER_DEFAULT,
     MEMBER_ROUTES,
     ORDINARY,
     ORGANIZATION_MEMBER,
+    SCOPED,
     TEAM_MEMBER,
 )
 from routeiq_governance.access.snapshot import Snapshot, grant
@@ -50,8 +52,11 @@ class Membership:
         name = TEAM_MEMBER.get(self.role)
         if name is not None:
             return (grant(BUILT_IN[name], "team", self.id),)
+        sees = grant(MEMBER, "team", self.id)
+        if not user:
+            return (sees,)
         actions = Permission.of(action for route in self.routes for action in MEMBER_ROUTES.get(route, ()))
-        return (grant(MEMBER, "team", self.id), Grant(actions, "member", f"{self.id}/{user}", role="member"))
+        return (sees, Grant(actions, "member", f"{self.id}/{user}", role="member"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +70,11 @@ class Standing:
         """Whether some grant allows the action there."""
         return any(grant.allows(action, place) for grant in self.grants)
 
-    def allows_somewhere(self, action: str) -> bool:
-        """Whether some grant allows the action at all."""
-        return any(each.allows(action) for each in permissions_of(self.grants))
+    def opens(self, action: str) -> bool:
+        """Whether some grant opens the gate of a route with this action: any grant where handlers ask for the place,
+        else one that holds everywhere."""
+        held = self.grants if is_scoped(action) else [each for each in self.grants if each.scope == "global"]
+        return any(each.allows(action) for each in permissions_of(held))
 
     def covers(self, other: Grant, place: Place) -> bool:
         """Whether one grant of mine allows all that `other`, which holds at `place`, does."""
@@ -78,9 +85,21 @@ class Standing:
             for mine in self.grants
         )
 
+    def knows(self, place: Place) -> bool:
+        """Whether the thing is of a tenant of the caller's, so that its existence is no secret."""
+        if place.scope == "global" or self.allows(f"{place.scope}:read", place):
+            return True
+        owners = place.tenants | place.seen_from.get("organization", frozenset())
+        return bool(owners & self.tenants) if owners else None in self.tenants
+
     def without(self, role: str) -> Standing:
         """The same, without what one role grants."""
         return replace(self, grants=tuple(each for each in self.grants if each.role != role))
+
+
+def is_scoped(action: str) -> bool:
+    """Whether routes with this action ask where a thing lies, or call a model, which `models` decides about."""
+    return action in INFERENCE or action.partition(":")[0] in SCOPED
 
 
 def own_grants(caller: Caller, snapshot: Snapshot) -> tuple[Grant, ...]:

@@ -16,6 +16,7 @@ from routeiq_governance.api import limit_fields
 from routeiq_governance.api.budget_rows import budget_row
 from routeiq_governance.api.changing import Change, changing
 from routeiq_governance.api.fields import Check, checked, identifier, identifiers, missing
+from routeiq_governance.api.reachable import Reachable
 from routeiq_governance.api.shapes import answer, body_of, resets_at, timestamp, wrong
 from routeiq_governance.identity.limits import Limits
 from routeiq_governance.store import tables
@@ -168,6 +169,7 @@ def _since(duration: str | None, reset: int) -> int:
 
 def register(routes: Routes, parts: Parts) -> None:
     """Add the routes of budgets."""
+    routes = Reachable(routes)
     handlers = Budgets(parts)
     for method, path, handler, action, summary in (
         ("POST", "/budget/new", handlers.new, "budget:create", "Make a budget that entities share"),

@@ -15,6 +15,7 @@ from routeiq_governance.api.changing import Change, changing
 from routeiq_governance.api.fields import Check, checked, document, identifier, identifiers, missing, one_of, text
 from routeiq_governance.api.listing import contains
 from routeiq_governance.api.patching import COMMON, patched
+from routeiq_governance.api.reachable import Reachable
 from routeiq_governance.api.shapes import answer, body_of, dollars, nano, page_of, wrong
 from routeiq_governance.api.spending import correct, spend_of
 from routeiq_governance.identity.limits import over
@@ -191,6 +192,7 @@ def _patched(customer: Customer, fields: Mapping[str, Any], change: Change) -> C
 
 def register(routes: Routes, parts: Parts) -> None:
     """Add the routes, under both of their names."""
+    routes = Reachable(routes)
     handlers = Customers(parts)
     for prefix in ("/customer", "/end_user"):
         for method, name, handler, action, summary in (

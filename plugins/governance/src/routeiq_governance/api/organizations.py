@@ -19,6 +19,7 @@ from routeiq_governance.api.fields import TRAVELLING, Check, checked, document, 
 from routeiq_governance.api.listing import contains
 from routeiq_governance.api.organization_rows import KEPT, organization_rows
 from routeiq_governance.api.patching import COMMON, patched, understood
+from routeiq_governance.api.reachable import Reachable
 from routeiq_governance.api.removing import remove_organizations
 from routeiq_governance.api.shapes import answer, body_of, nano, wrong
 from routeiq_governance.api.spending import correct
@@ -165,6 +166,7 @@ def _patched(organization: Organization, fields: Mapping[str, Any], change: Chan
 
 def register(routes: Routes, parts: Parts) -> None:
     """Add the routes of organizations."""
+    routes = Reachable(routes)
     handlers = Organizations(parts)
     for method, path, handler, action, summary in (
         ("POST", "/organization/new", handlers.new, "organization:create", "Make an organization"),

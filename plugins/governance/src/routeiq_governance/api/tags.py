@@ -14,6 +14,7 @@ from routeiq_governance.api.budget_rows import may_name, shared_limits, table_of
 from routeiq_governance.api.changing import Change, changing
 from routeiq_governance.api.fields import Check, checked, document, identifier, identifiers, missing, text
 from routeiq_governance.api.patching import COMMON, patched
+from routeiq_governance.api.reachable import Reachable
 from routeiq_governance.api.shapes import answer, body_of, dollars, iso, nano, wrong
 from routeiq_governance.api.spending import correct, spend_of
 from routeiq_governance.identity.limits import over
@@ -143,6 +144,7 @@ def _patched(tag: Tag, fields: Mapping[str, Any], change: Change) -> Tag:
 
 def register(routes: Routes, parts: Parts) -> None:
     """Add the routes of tags."""
+    routes = Reachable(routes)
     handlers = Tags(parts)
     for method, path, handler, action, summary in (
         ("POST", "/tag/new", handlers.new, "tag:create", "Make a tag"),

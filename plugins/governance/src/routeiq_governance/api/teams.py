@@ -35,6 +35,7 @@ from routeiq_governance.api.joining import TEAM_ROLES, Wanted, join_team, person
 from routeiq_governance.api.limit_fields import by_model
 from routeiq_governance.api.member_defaults import with_member_defaults
 from routeiq_governance.api.patching import COMMON, patched, understood
+from routeiq_governance.api.reachable import Reachable
 from routeiq_governance.api.removing import remove_teams
 from routeiq_governance.api.shapes import answer, body_of, nano, wrong
 from routeiq_governance.api.team_permissions import permissions
@@ -243,6 +244,7 @@ def _all_wanted(caller: Caller, fields: Mapping[str, Any]) -> list[Wanted]:
 
 def register(routes: Routes, parts: Parts) -> None:
     """Add the routes of teams."""
+    routes = Reachable(routes)
     teams_of = Teams(parts)
     for path, handler, action, summary in (
         ("/team/new", teams_of.new, "team:create", "Make a team"),

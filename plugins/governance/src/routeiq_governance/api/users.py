@@ -32,6 +32,7 @@ from routeiq_governance.api.joining import (
     join_team,
 )
 from routeiq_governance.api.patching import understood
+from routeiq_governance.api.reachable import Reachable
 from routeiq_governance.api.removing import remove_users
 from routeiq_governance.api.shapes import answer, body_of, nano, wrong
 from routeiq_governance.api.user_changes import FIELDS, patched_user
@@ -177,6 +178,7 @@ class Users:
 
 def register(routes: Routes, parts: Parts) -> None:
     """Add the routes of users."""
+    routes = Reachable(routes)
     handlers = Users(parts)
     for path, handler, action, summary in (
         ("/user/new", handlers.new, "user:create", "Make a user and its first key"),
