@@ -10,6 +10,7 @@ import os
 import signal
 import ssl
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import structlog
 
 from routeiq.config import load, load_default
 from routeiq.config.model import Config
+from routeiq.config.store_choice import choose_store
 from routeiq.egress import Egress, EgressPolicy
 from routeiq.limits.in_flight import InFlight
 from routeiq.limits.reading import ClientGone, Receive
@@ -31,6 +33,8 @@ from routeiq.runtime import Runtime, assemble_all, build
 from routeiq.server.drain import Drain
 from routeiq.server.settings import WorkerSpec
 from routeiq.shared import Shared, closed_shared
+from routeiq.state.clock import SystemClock
+from routeiq.state.open import open_stores
 from routeiq.telemetry import logs
 from routeiq_sdk import ConfigError, PluginError, RequestError, Secret
 from routeiq_sdk.values.http import Headers, HttpResponse
@@ -77,25 +81,29 @@ class App:
         return self._shared
 
     async def start(self) -> None:
-        """Open everything. Raises `ConfigError` or `PluginError`."""
-        runtime: Runtime | None = None
+        """Open everything. Raises `ConfigError`, `PluginError`, or `StoreUnavailable` for a store that is away."""
         nobody = EgressPolicy.compile((), ())  # closed until the first runtime serves
-        egress = Egress(nobody, ssl_context=_ssl_context(self._config))
-        await egress.open()
-        try:
+        async with AsyncExitStack() as opened:
+            egress = Egress(nobody, ssl_context=_ssl_context(self._config))
+            await egress.open()
+            opened.push_async_callback(egress.close)
+            clock = SystemClock()
+            stores = await open_stores(choose_store(self._config, self._workers), clock)
+            opened.push_async_callback(stores.aclose)
             shared = Shared(
                 self._worker,
                 egress,
                 InFlight(self._config.routeiq.limits.in_flight),
+                stores,
+                clock,
                 drain=self.drain,
                 workers=self._workers,
             )
             shared.reload = self.reload if self._workers == 1 else self._reload_all
             runtime = await build(self._config, shared, lock=self._lock)
-        finally:
-            if runtime is None:
-                await egress.close()
+            opened.pop_all()
         self._shared = shared
+        log.info("state store", store=stores.name, why=stores.why)
         self._serve_from(runtime, shared)
         for line in runtime.plugins.notices:
             log.info("notice", detail=line)
@@ -111,6 +119,7 @@ class App:
             await asyncio.wait((self._closing,))
         await shared.current.close(None)
         await shared.background.close()
+        await shared.stores.aclose()
         await shared.egress.close()
 
     async def reload(self) -> str:
@@ -122,10 +131,13 @@ class App:
             old = shared.current
             try:
                 config = await asyncio.to_thread(read_config, self._path)
+                store = choose_store(config, self._workers)
                 runtime = await build(config, shared, previous=old, lock=self._lock)
             except (ConfigError, PluginError) as error:
                 log.error("reload refused, the old configuration stays", reason=str(error))
                 raise
+            if store.url != choose_store(self._config, self._workers).url:
+                log.warning("the state store is changed by a restart alone", store=shared.stores.name)
             self._config = config
             shared.in_flight.most = config.routeiq.limits.in_flight
             self._serve_from(runtime, shared)
@@ -139,6 +151,7 @@ class App:
         """Look at the configuration here, so that whoever asked hears what is wrong; then the supervisor tells all
         workers, this one included."""
         config = await asyncio.to_thread(read_config, self._path)
+        choose_store(config, self._workers)
         assemble_all(config, closed_shared(), lock=self._lock)
         os.kill(os.getppid(), signal.SIGHUP)
         return config.revision

@@ -1,4 +1,4 @@
-"""Whether the gateway can serve: plugins' checks, what still loads, and the drain.
+"""Whether the gateway can serve: plugins' checks, the state store, what still loads, and the drain.
 
 Routes and their bodies are in `routeiq.routes.health`.
 """
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from routeiq.plugins.compiled import Call
 from routeiq.request import gates
+from routeiq.state.open import Stores
 from routeiq_sdk.values.health import Health
 
 _CHECK_SECONDS = 2.0
@@ -29,18 +30,22 @@ class Report:
         return self.status in ("healthy", "degraded")
 
 
-async def check(calls: Sequence[Call], *, draining: bool, loading: Sequence[str]) -> Report:
-    """Ask all plugins at once; one that fails or takes too long counts as down."""
+async def check(calls: Sequence[Call], *, draining: bool, loading: Sequence[str], stores: Stores) -> Report:
+    """Ask all plugins and the state store at once; a plugin that fails or takes too long counts as down."""
     if draining:
         return Report("draining")
     if loading:
         return Report("starting", tuple(loading))
-    answers = await asyncio.gather(*(_ask(call) for call in calls))
+    answers = await asyncio.gather(*(_ask(call) for call in calls), _state(stores))
     down = [f"{name}: {answer.reason or 'down'}" for name, answer in answers if answer.status == "down"]
     limping = [f"{name}: {answer.reason or 'degraded'}" for name, answer in answers if answer.status == "degraded"]
     if down:
         return Report("unhealthy", (*down, *limping))
     return Report("degraded", tuple(limping)) if limping else Report("healthy")
+
+
+async def _state(stores: Stores) -> tuple[str, Health]:
+    return "state", await stores.health()
 
 
 async def _ask(call: Call) -> tuple[str, Health]:

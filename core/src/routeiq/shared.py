@@ -15,8 +15,7 @@ from routeiq.request.cooldown import CooldownRules, Cooldowns
 from routeiq.request.record import Records
 from routeiq.server.drain import Drain
 from routeiq.state.clock import SystemClock
-from routeiq.state.memory import MemoryState
-from routeiq.state.memory_meters import MemoryMeters
+from routeiq.state.open import Stores, in_memory
 from routeiq.telemetry.background import Background
 from routeiq_sdk.gateway import Clock, MeterService, StateService
 
@@ -35,6 +34,7 @@ class Shared:
     worker: int
     egress: Egress
     in_flight: InFlight
+    stores: Stores
     clock: Clock = field(default_factory=SystemClock)
     records: Records = field(default_factory=Records)
     background: Background = field(default_factory=Background)
@@ -42,16 +42,23 @@ class Shared:
     current: Runtime | None = None
     reload: Callable[[], Awaitable[str]] = _no_reload
     workers: int = 1
-    state: StateService = field(init=False)
-    meters: MeterService = field(init=False)
     cooldowns: Cooldowns = field(init=False)
 
     def __post_init__(self) -> None:
-        self.state = MemoryState(self.clock)
-        self.meters = MemoryMeters(self.clock)
         self.cooldowns = Cooldowns(self.clock, CooldownRules())
+
+    @property
+    def state(self) -> StateService:
+        """Counters, records, leases, messages."""
+        return self.stores.state
+
+    @property
+    def meters(self) -> MeterService:
+        """Quotas and budgets."""
+        return self.stores.meters
 
 
 def closed_shared() -> Shared:
     """One that reaches nothing: for looking at a configuration without serving it."""
-    return Shared(0, Egress(EgressPolicy.compile((), ())), InFlight(1))
+    clock = SystemClock()
+    return Shared(0, Egress(EgressPolicy.compile((), ())), InFlight(1), in_memory(clock), clock)

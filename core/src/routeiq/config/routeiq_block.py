@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from routeiq.config.rows import Usd
 from routeiq.config.validation import Strict
+from routeiq_sdk import Secret
 
 _PLUGIN_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
 
@@ -93,6 +94,16 @@ class Logs(Strict):
         "auto", description="json, console, or auto: console on a terminal, else json."
     )
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least level to write.")
+
+
+class State(Strict):
+    """Where the processes of a gateway keep what all of them must see: limits, leases, messages."""
+
+    url: Secret | None = Field(
+        None,
+        description="memory://, sqlite:///path, postgresql://, redis://, valkey://, redis+sentinel:// or "
+        "redis+cluster://; without it LiteLLM's keys and the number of workers decide.",
+    )
 
 
 class VirtualModel(Strict):
@@ -175,6 +186,7 @@ class RouteiqBlock(Strict):
     limits: Limits = Field(default_factory=Limits, description="Bounds of the road itself.")
     egress: Egress = Field(default_factory=Egress, description="Where the gateway may connect.")
     logs: Logs = Field(default_factory=Logs, description="The log.")
+    state: State = Field(default_factory=State, description="Where what all processes must see is kept.")
     virtual_models: Mapping[str, VirtualModel] = Field(
         default_factory=dict, description="Names for which the gateway chooses the model."
     )

@@ -22,6 +22,9 @@ _CONTAINERS = frozenset(
     {"alert_to_webhook_url", "env", "env_vars", "extra_headers", "generic_logger_headers", "headers", "static_headers"}
 )
 
+SECRET_PATHS = frozenset({("routeiq", "state", "url")})
+"""Keys that hold a secret although their name alone does not say so."""
+
 
 def names_a_secret(key: str) -> bool:
     """True for `api_key`, `master_key`, `*_token`, `*_secret`, `*password` and their like."""

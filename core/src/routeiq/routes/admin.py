@@ -32,6 +32,7 @@ def routes() -> Iterator[Route]:
 
 async def _status(exchange: Exchange) -> None:
     runtime = exchange.runtime
+    stores = runtime.shared.stores
     gates = {f"{call.plugin}.{call.hook}": {**asdict(call.stats)} for call in runtime.calls() if call.stats.calls}
     await exchange.json(
         {
@@ -47,6 +48,8 @@ async def _status(exchange: Exchange) -> None:
             "models": len(runtime.catalog.deployments),
             "unpriced": [d.id for d in runtime.catalog.deployments if d.price is None],
             "worker": runtime.shared.worker,
+            "workers": runtime.shared.workers,
+            "state": {"store": stores.name, "why": stores.why, **asdict(await stores.health())},
         }
     )
 

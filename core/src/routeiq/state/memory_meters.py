@@ -5,18 +5,16 @@ No method awaits between reading and writing, so each is atomic on the one event
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from routeiq.state.admission import REMEMBERED_SECONDS, admit, check_asked, exact
 from routeiq.state.errors import StateFull
 from routeiq.state.expiring import NEVER, ExpiringMap
 from routeiq_sdk import MetersLost
 from routeiq_sdk.gateway import Clock
 from routeiq_sdk.values.meters import Charge, Held, Level, Overdue, Pace, Posting, Refused
 
-REMEMBERED_SECONDS = 3600.0
-"""How long an ended hold is remembered."""
-_MILLION = 1_000_000
 _MOST_METERS = 1_000_000
 _MOST_HOLDS = 100_000
 
@@ -29,17 +27,19 @@ class _Meter:
 
 @dataclass(slots=True)
 class _Hold:
-    ends: float
-    note: bytes
+    ends: float = 0.0
+    note: bytes = b""
     amounts: dict[str, int] = field(default_factory=dict)
     parts: dict[int, Held] = field(default_factory=dict)
 
 
 class MemoryMeters:
-    """Meters in dictionaries. What was restored or taken lives until `ends` of its meter."""
+    """Meters in dictionaries. A meter lives until the `ends` that created it."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, most_meters: int = _MOST_METERS, most_holds: int = _MOST_HOLDS) -> None:
         self._clock = clock
+        self._most_meters = most_meters
+        self._most_holds = most_holds
         self._meters: ExpiringMap[_Meter] = ExpiringMap()
         self._paces: ExpiringMap[int] = ExpiringMap()
         self._holds: dict[str, _Hold] = {}
@@ -59,11 +59,9 @@ class MemoryMeters:
         note: bytes = b"",
         forced: bool = False,
     ) -> Held | Refused:
-        """As `MeterService.reserve`."""
-        now = self._clock.monotonic()
-        for pace in paces:
-            if pace.amount > pace.burst:
-                raise ValueError(f"{pace.meter} asks for {pace.amount} at once; its burst is {pace.burst}")
+        """As `MeterService.reserve`. Raises `StateFull` when a bound of this process is reached."""
+        check_asked(charges, paces)
+        now, now_ns = self._clock.monotonic(), self._clock.now_ns()
         if self._ended.get(hold, now):
             return Refused("", ended=True)
         known = self._holds.get(hold)
@@ -72,35 +70,27 @@ class MemoryMeters:
             return Held(before.units, before.left, before.over, again=True)
         if self._lost and not forced:
             raise MetersLost("the meters of this process are not restored yet")
-        units, over = most, list[str]()
-        if not forced:
-            for charge in charges:
-                fits = self._fitting(charge, most, now)
-                if fits >= most:
-                    continue
-                if not charge.enforced:
-                    over.append(charge.meter)
-                elif fits < least:
-                    return Refused(charge.meter, self._counted(charge, now))
-                else:
-                    units = min(units, fits)
-            for pace in paces:
-                wait = self._wait(pace)
-                if wait > 0 and pace.enforced:
-                    return Refused(pace.meter, pace.burst, retry_after=wait / 1e9)
-                if wait > 0:
-                    over.append(pace.meter)
-        if known is None:
-            if len(self._holds) >= _MOST_HOLDS:
-                raise StateFull(f"{_MOST_HOLDS} holds are open")
-            known = self._holds[hold] = _Hold(now + seconds, note)
+        named = [name for charge in charges for name in (charge.meter, charge.previous) if name is not None]
+        dues = {pace.meter: self._paces.get(pace.meter, now) or 0 for pace in paces}
+        got = admit(charges, paces, self._taken(named, now), dues, now_ns, most=most, least=least, forced=forced)
+        if isinstance(got, Refused):
+            return got
+        if known is None and len(self._holds) >= self._most_holds:
+            raise StateFull(f"{self._most_holds} holds are open")
+        self._make_room(got.amounts, now)
+        known = self._holds.setdefault(hold, _Hold())
         for charge in charges:
-            self._take(known, charge, charge.base + units * charge.rate, now)
-        for pace in paces:
-            self._advance(pace)
+            amount = got.amounts[charge.meter]
+            meter = self._meter(charge.meter, charge.ends, now)
+            meter.taken += amount
+            meter.held += amount
+            known.amounts[charge.meter] = known.amounts.get(charge.meter, 0) + amount
+        self._paces.sweep(now)
+        for name, due in got.dues.items():
+            self._paces.set(name, due, now + (due - now_ns) / 1e9)
         known.ends = now + seconds
-        left = tuple(None if charge.limit is None else charge.limit - self._counted(charge, now) for charge in charges)
-        answer = known.parts[part] = Held(units, left, tuple(over))
+        known.note = note if part == 0 or not known.parts else known.note
+        answer = known.parts[part] = Held(got.units, got.left, got.over)
         return answer
 
     async def settle(self, hold: str, used: Sequence[Posting]) -> bool:
@@ -108,14 +98,15 @@ class MemoryMeters:
         now = self._clock.monotonic()
         if self._ended.get(hold, now):
             return False
-        known = self._holds.pop(hold, None)
-        if known is not None:
-            for name, amount in known.amounts.items():
-                meter = self._meters.get(name, now)
-                if meter is not None:
-                    meter.taken -= amount
-                    meter.held -= amount
-        await self.adjust(used)
+        known = self._holds.get(hold)
+        back = known.amounts if known is not None else {}
+        self._post(used, back, now)
+        for name, amount in back.items():
+            meter = self._meters.get(name, now)
+            if meter is not None:
+                meter.taken -= amount
+                meter.held -= amount
+        self._holds.pop(hold, None)
         self._ended.sweep(now)
         self._ended.set(hold, True, now + REMEMBERED_SECONDS)
         return True
@@ -146,9 +137,7 @@ class MemoryMeters:
 
     async def adjust(self, postings: Sequence[Posting]) -> None:
         """As `MeterService.adjust`."""
-        now = self._clock.monotonic()
-        for posting in postings:
-            self._meter(posting.meter, posting.ends, now).taken += posting.amount
+        self._post(postings, {}, self._clock.monotonic())
 
     async def lost(self) -> bool:
         """As `MeterService.lost`."""
@@ -163,54 +152,38 @@ class MemoryMeters:
             meter = self._meters.get(name, now)
             if meter is not None:
                 meter.taken = meter.held
-        await self.adjust(postings)
+        self._post(postings, {}, now)
         self._lost = False
         return True
 
-    def _fitting(self, charge: Charge, most: int, now: float) -> int:
-        """The largest number of units up to `most` that the charge's limit allows; -1 when not even the base fits."""
-        if charge.limit is None:
-            return most
-        room = charge.limit - self._counted(charge, now) - charge.base
-        if room < 0:
-            return most if charge.base <= 0 and charge.rate <= 0 else -1
-        return most if charge.rate <= 0 else min(most, room // charge.rate)
+    def _post(self, postings: Sequence[Posting], back: dict[str, int], now: float) -> None:
+        """Add all postings or none; `back` is what the same step is going to give back."""
+        sums: dict[str, int] = {}
+        for posting in postings:
+            sums[posting.meter] = sums.get(posting.meter, 0) + posting.amount
+        taken = self._taken(sums, now)
+        for name, amount in sums.items():
+            exact(name, taken[name] + amount - back.get(name, 0))
+        self._make_room(sums, now)
+        for posting in postings:
+            self._meter(posting.meter, posting.ends, now).taken += posting.amount
 
-    def _counted(self, charge: Charge, now: float) -> int:
-        meter = self._meters.get(charge.meter, now)
-        taken = meter.taken if meter is not None else 0
-        if charge.previous is not None:
-            before = self._meters.get(charge.previous, now)
-            taken += max(0, before.taken) * charge.previous_weight // _MILLION if before is not None else 0
-        return taken
+    def _taken(self, names: Iterable[str], now: float) -> dict[str, int]:
+        return {name: meter.taken if (meter := self._meters.get(name, now)) is not None else 0 for name in names}
 
-    def _take(self, hold: _Hold, charge: Charge, amount: int, now: float) -> None:
-        meter = self._meter(charge.meter, charge.ends, now)
-        meter.taken += amount
-        meter.held += amount
-        hold.amounts[charge.meter] = hold.amounts.get(charge.meter, 0) + amount
+    def _make_room(self, names: Iterable[str], now: float) -> None:
+        new = sum(self._meters.get(name, now) is None for name in names)
+        if len(self._meters) + new <= self._most_meters:
+            return
+        self._meters.sweep(now, steps=NEVER)
+        if len(self._meters) + new > self._most_meters:
+            raise StateFull(f"{self._most_meters} meters are in use")
 
     def _meter(self, name: str, ends: int | None, now: float) -> _Meter:
         meter = self._meters.get(name, now)
         if meter is None:
             self._meters.sweep(now)
-            if len(self._meters) >= _MOST_METERS:
-                raise StateFull(f"{_MOST_METERS} meters are in use")
             meter = _Meter()
-            self._meters.set(name, meter, self._end(ends, now))
+            left = NEVER if ends is None else max(0.0, (ends - self._clock.now_ns()) / 1e9)
+            self._meters.set(name, meter, now + left)
         return meter
-
-    def _end(self, ends: int | None, now: float) -> float:
-        return NEVER if ends is None else now + max(0.0, (ends - self._clock.now_ns()) / 1e9)
-
-    def _wait(self, pace: Pace) -> int:
-        """Nanoseconds until the pace allows its amount."""
-        now_ns = self._clock.now_ns()
-        due = max(self._paces.get(pace.meter, self._clock.monotonic()) or 0, now_ns)
-        return max(0, due + pace.amount * pace.interval_ns - now_ns - pace.burst * pace.interval_ns)
-
-    def _advance(self, pace: Pace) -> None:
-        now_ns, now = self._clock.now_ns(), self._clock.monotonic()
-        due = max(self._paces.get(pace.meter, now) or 0, now_ns) + pace.amount * pace.interval_ns
-        self._paces.sweep(now)
-        self._paces.set(pace.meter, due, now + (due - now_ns) / 1e9)

@@ -12,11 +12,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from routeiq_sdk.context import Context
+from routeiq_sdk.secret import Secret
 from routeiq_sdk.testing.fakes import make_context
 from routeiq_sdk.testing.plugin import PluginContract, call_hook, running
 from routeiq_sdk.values.principal import Principal
 from routeiq_sdk.values.verdict import Reject
 
+_CARRIERS = (
+    "x-litellm-api-key",
+    "authorization",
+    "api-key",
+    "x-api-key",
+    "x-goog-api-key",
+    "ocp-apim-subscription-key",
+)
 Pairs = tuple[tuple[str, str], ...]
 
 
@@ -35,6 +44,11 @@ class AuthContract(PluginContract):
         context = make_context(headers=headers)
         context._principal = None
         context._request = None
+        carried = {name.lower(): value for name, value in headers}
+        told = next((carried[name] for name in _CARRIERS if name in carried), None)
+        if told is not None:
+            scheme, _, rest = told.partition(" ")
+            context.credential = Secret(rest if scheme.lower() in ("bearer", "basic") and rest else told)
         return context
 
     def answers(self, requests: Sequence[Pairs]) -> list[Any]:

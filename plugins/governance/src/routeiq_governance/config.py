@@ -26,6 +26,10 @@ class GovernanceConfig(AccessSettings, QuotaSettings, KeySettings):
         (),
         description="Secrets that seal credentials and pepper keys, the newest first; else a random one in `data_dir`.",
     )
+    pepper: tuple[Secret, ...] | Secret = Field(
+        (),
+        description="Secrets that pepper the verifiers of keys, the newest first; else derived from `encryption_key`.",
+    )
     cached_keys_seconds: float = Field(
         60, ge=0, le=3600, description="Seconds for which known keys work on while the database is away."
     )

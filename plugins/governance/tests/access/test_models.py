@@ -190,6 +190,20 @@ async def test_a_customers_list_bounds_calls_in_its_name() -> None:
         assert (refused.status, refused.param) == (400, "user")
 
 
+async def test_unknown_end_users_are_refused_where_the_operator_says_so() -> None:
+    async with world(groups=GROUPS, validate_end_user_id_in_db=True) as made:
+        await made.add(Customer(id="c"), User(id="zoe", email="Zoe@example.com"))
+        for end_user, status in (("c", None), ("uma", None), ("zoe@example.com", None), ("nobody", 400), (None, None)):
+            ctx = made.context("bare", model="fast")
+            ctx.end_user = end_user
+            refused = await made.access.authorize(ctx)
+            assert (refused.status if refused is not None else None) == status, end_user
+        await made.add(User(id="nobody"))
+        ctx = made.context("bare", model="fast")
+        ctx.end_user = "nobody"
+        assert await made.access.authorize(ctx) is None
+
+
 async def test_unpriced_models_are_refused_where_the_operator_says_so() -> None:
     async with world(groups=GROUPS, block_requests_for_models_without_pricing=True) as made:
         assert await targets(made, "bare", "fast", row("fast")) is None

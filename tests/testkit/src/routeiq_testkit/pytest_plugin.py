@@ -18,6 +18,8 @@ from .installed import PluginFolder
 from .scripted import ScriptedUpstream
 from .simulated import SimulatedModels
 
+pytest_plugins = ("routeiq_testkit.servers.fixtures",)
+
 StartGateway = Callable[[Mapping[str, Any]], Awaitable[TestGateway]]
 
 

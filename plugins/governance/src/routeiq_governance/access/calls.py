@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from routeiq_governance.access import refusals
+from routeiq_governance.access.end_users import EndUsers
 from routeiq_governance.access.known import Callers, Known
 from routeiq_governance.access.models import (
     Names,
@@ -31,10 +32,13 @@ _BLOCKED = {"key": "Key is blocked. Update via `/key/unblock` if you're an admin
 class Calls:
     """Decides over calls of models."""
 
-    def __init__(self, config: GovernanceConfig, callers: Callers, identity: Identity, rules: Rules) -> None:
+    def __init__(
+        self, config: GovernanceConfig, callers: Callers, identity: Identity, rules: Rules, end_users: EndUsers
+    ) -> None:
         self._callers = callers
         self._identity = identity
         self._rules = rules
+        self._end_users = end_users if config.validate_end_user_id_in_db else None
         self._unpriced_refused = config.block_requests_for_models_without_pricing
         self._names = Names(
             aliases_of({**config.model_alias_map, **config.model_group_alias}), members_of(config.virtual_models)
@@ -70,6 +74,8 @@ class Calls:
             if customer.blocked:
                 return Reject(400, f"User blocked from making LLM API Calls. User={customer.id}", param="user")
             ctx.keep(self, customer)
+        elif self._end_users is not None and ctx.end_user is not None and not await self._end_users.knows(ctx.end_user):
+            return Reject(400, f"There is no customer and no user {ctx.end_user!r}.", param="user")
         lists = self._lists(known, customer)
         group = self._groups.get(self._names.aliases.get(asked, asked))
         holder = refusing_request(lists, asked, group, self._names, caller.team)

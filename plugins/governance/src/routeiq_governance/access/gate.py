@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routeiq_governance.access import refusals
 from routeiq_governance.access.calls import Calls
+from routeiq_governance.access.end_users import EndUsers
 from routeiq_governance.access.fields import instead
 from routeiq_governance.access.granting import Granting
 from routeiq_governance.access.known import Callers
@@ -62,7 +63,8 @@ class Access:
         self._callers = Callers(database, self._places, self._rules)
         self._granting = Granting(self._callers, self._places)
         self._profile = ""
-        self._calls = Calls(config, self._callers, identity, self._rules)
+        self._end_users = EndUsers(database)
+        self._calls = Calls(config, self._callers, identity, self._rules, self._end_users)
         self._questions = Questions(config, self._callers, self._places, self._granting)
 
     async def open(self, gateway: Gateway) -> None:
@@ -111,7 +113,8 @@ class Access:
 
     async def authorize(self, ctx: Context) -> Reject | None:
         """Whether the caller may ask for this model with this body now."""
-        return await self._calls.authorize(ctx, await self._identity.caller(ctx))
+        async with _reachable():
+            return await self._calls.authorize(ctx, await self._identity.caller(ctx))
 
     def authorize_target(self, ctx: Context, deployment: Deployment) -> Reject | None:
         """Whether the caller may use this deployment: each attempt's, fallbacks too."""
@@ -238,6 +241,7 @@ class Access:
 
     async def _forget(self, _id: str) -> None:
         self._callers.forget_memberships()
+        self._end_users.forget()
 
 
 @asynccontextmanager

@@ -97,18 +97,20 @@ class Callers:
         return made
 
     async def standing(self, caller: Caller, within: AsyncConnection | None = None) -> Standing:
-        """The whole standing of a caller. Raises `StoreUnavailable`."""
-        known = self.of(caller)
-        if known.standing is None or within is not None:
-            epoch = self._epoch
+        """The whole standing of a caller, by what is in force when it returns. Raises `StoreUnavailable`."""
+        while True:
+            known, epoch = self.of(caller), self._epoch
+            if known.standing is not None and within is None:
+                return known.standing
             memberships: tuple[Membership, ...] = ()
             if caller.user is not None and caller.kind != MASTER:
                 memberships = await self._of_user(caller.user, within)
             standing = standing_of(caller, known.snapshot, memberships)
-            if epoch != self._epoch or within is not None:
-                return standing  # read while something changed: right for this request, not for later ones
-            known.standing = standing
-        return known.standing
+            if within is not None:
+                return standing  # of a transaction that is not committed: not for anybody else
+            if epoch == self._epoch and known.snapshot is self.snapshot:
+                known.standing = standing
+                return standing
 
     async def _of_user(self, user: str, within: AsyncConnection | None) -> tuple[Membership, ...]:
         if within is not None:

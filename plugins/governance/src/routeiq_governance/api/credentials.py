@@ -1,178 +1,190 @@
-"""Credentials of providers, kept sealed: made, changed, deleted, and listed without what is secret.
+"""Named credentials that added models share: sealed at rest, never shown again.
 
-Models name them by `litellm_credential_name`.
+Rows of the YAML take theirs from `credential_list` there.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, select, update
+import msgspec
 
 from routeiq_governance.api.changing import Change, changing
-from routeiq_governance.api.fields import Check, checked, document, identifier, missing
-from routeiq_governance.api.model_rows import MASK
+from routeiq_governance.api.fields import Check, checked, document, identifier, missing, texts
 from routeiq_governance.api.shapes import answer, body_of, wrong
-from routeiq_governance.store.tables import credentials, models
-from routeiq_sdk import ConfigError, RequestError
+from routeiq_governance.catalog.checking import secrets_of
+from routeiq_governance.catalog.masking import shown_params, unmasked
+from routeiq_governance.catalog.stored import Credential
+from routeiq_governance.identity.caller import Caller
+from routeiq_governance.store.secrets import Unsealable
+from routeiq_sdk import RequestError
 from routeiq_sdk.values.http import HttpRequest, HttpResponse, Routes
 
 if TYPE_CHECKING:
     from routeiq_governance.parts import Parts
 
-_FIELDS: Mapping[str, Check] = {
+_BOTH: Mapping[str, Check] = {
     "credential_name": identifier,
     "credential_values": document,
     "credential_info": document,
     "model_id": identifier,
 }
+_PATCH: Mapping[str, Check] = {**_BOTH, "credential_values_to_delete": texts}
+_OF_A_MODEL = ("api_key", "api_base", "api_version", "organization")
+_MORE_OF_A_MODEL = ("aws_*", "azure_*", "vertex_*", "watsonx_*", "*_token", "*_secret", "*_key")
 
 
 class Credentials:
-    """The handlers. Credentials belong to no tenant: whoever runs the gateway keeps them."""
+    """The handlers."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
     async def new(self, request: HttpRequest) -> HttpResponse:
-        """Keep a credential: its values, or those of an added model (`model_id`)."""
-        parts = self._parts
-        caller = await parts.identity.caller_of(request)
-        await parts.access.require(caller, "credential:create", scope="global")
-        fields = checked(body_of(request), _FIELDS, required=("credential_name",))
+        """Add a credential, with values of its own or those of a model."""
+        caller = await self._caller(request, "credential:create")
+        fields = checked(body_of(request), _BOTH, required=("credential_name",))
         name = fields["credential_name"]
-        async with changing(parts, caller) as change:
-            if await self._row(change, name) is not None:
-                raise wrong("credential_name", f"credential {name!r} already exists")
-            values = fields.get("credential_values") or await self._of_model(change, fields.get("model_id"))
-            row = {
-                "id": name,
-                "sealed": self._sealed(name, values),
-                "info": fields.get("credential_info") or {},
-                "created_at": change.now,
-                "updated_at": change.now,
-                "created_by": change.by,
-                "updated_by": change.by,
-            }
-            await change.connection.execute(insert(credentials).values(row))
-            change.touch("credentials", name)
+        async with changing(self._parts, caller) as change:
+            if await self._found(change, name) is not None:
+                message = f"Credential {name!r} exists: change it with PATCH /credentials/{name}."
+                raise RequestError(409, message, type="conflict", param="credential_name", code="409")
+            values = fields.get("credential_values")
+            if fields.get("model_id") is not None:
+                values = await self._of_model(change, fields["model_id"])
+            if not values:
+                raise wrong("credential_values", "is required")
+            credential = Credential(
+                name=name,
+                values=secrets_of(values),
+                info=fields.get("credential_info") or {},
+                created_at=change.now,
+                updated_at=change.now,
+                created_by=change.by,
+                updated_by=change.by,
+            )
+            await self._parts.catalog.credentials.insert(change.connection, credential)
         return answer({"success": True, "message": "Credential created successfully"})
 
     async def list(self, request: HttpRequest) -> HttpResponse:
         """All credentials, values masked."""
-        parts = self._parts
-        caller = await parts.identity.caller_of(request)
-        await parts.access.require(caller, "credential:list", scope="global")
-        async with parts.database.read() as connection:
-            rows = (await connection.execute(select(credentials).order_by(credentials.c.id))).mappings().all()
-        return answer({"success": True, "credentials": [self._shown(dict(row)) for row in rows]})
+        await self._caller(request, "credential:list")
+        async with self._parts.database.read() as connection:
+            found = await self._parts.catalog.credentials.all(connection)
+        return answer({"success": True, "credentials": [_shown(credential) for credential in found]})
 
-    async def one(self, request: HttpRequest) -> HttpResponse:
-        """One credential by name, values masked."""
-        parts = self._parts
-        caller = await parts.identity.caller_of(request)
-        await parts.access.require(caller, "credential:read", scope="global")
-        async with changing(parts, caller) as change:
-            return answer(self._shown(await self._held(change, request.path_params["name"])))
+    async def by_name(self, request: HttpRequest) -> HttpResponse:
+        """One credential, values masked."""
+        caller = await self._caller(request, "credential:read")
+        async with changing(self._parts, caller) as change:
+            return answer(_shown(await self._held(change, request.path_params["credential_name"])))
 
-    async def of_model(self, request: HttpRequest) -> HttpResponse:
-        """What an added model authenticates with, masked."""
-        parts = self._parts
-        caller = await parts.identity.caller_of(request)
-        await parts.access.require(caller, "credential:read", scope="global")
-        async with changing(parts, caller) as change:
-            values = await self._of_model(change, request.path_params["id"])
-        masked = dict.fromkeys(values, MASK)
-        return answer({"credential_name": "", "credential_values": masked, "credential_info": {}})
+    async def by_model(self, request: HttpRequest) -> HttpResponse:
+        """What a model authenticates with, values masked."""
+        caller = await self._caller(request, "credential:read")
+        id = request.path_params["model_id"]
+        async with changing(self._parts, caller) as change:
+            values = await self._of_model(change, id)
+        return answer({"credential_name": f"model {id}", "credential_values": shown_params(values)})
 
-    async def change(self, request: HttpRequest) -> HttpResponse:
-        """Change a credential: given values replace those of the same name, null clears."""
+    async def patch(self, request: HttpRequest) -> HttpResponse:
+        """Change a credential: absent values stay, null or `credential_values_to_delete` takes them away."""
         parts = self._parts
-        caller = await parts.identity.caller_of(request)
-        await parts.access.require(caller, "credential:update", scope="global")
-        name = request.path_params["name"]
-        fields = checked(body_of(request), _FIELDS)
+        caller = await self._caller(request, "credential:update")
+        name = request.path_params["credential_name"]
+        fields = checked(body_of(request), _PATCH)
         if fields.get("credential_name") not in (None, name):
-            raise wrong("credential_name", "is not the one of the path")
-        async with changing(parts, caller) as change:
-            row = await self._held(change, name)
-            merged = {**self._values(row), **(fields.get("credential_values") or {})}
-            values = {
-                "sealed": self._sealed(name, {key: value for key, value in merged.items() if value is not None}),
-                "info": {**row["info"], **(fields.get("credential_info") or {})},
-                "updated_at": change.now,
-                "updated_by": change.by,
-            }
-            await change.connection.execute(update(credentials).where(credentials.c.id == name).values(values))
-            await self._check(change)
+            raise wrong("credential_name", "stays as it is: delete the credential and add it anew")
+        gone = set(fields.get("credential_values_to_delete") or ())
+        told = fields.get("credential_values") or {}
+        if gone.intersection(told):
+            raise wrong("credential_values_to_delete", f"overlaps credential_values: {sorted(gone.intersection(told))}")
+        async with parts.catalog.serving(), changing(parts, caller) as change:
+            before = await self._held(change, name)
+            merged = {**before.values, **unmasked(told, before.values)}
+            values = secrets_of({key: value for key, value in merged.items() if key not in gone})
+            credential = msgspec.structs.replace(
+                before,
+                values=values,
+                info={**before.info, **(fields.get("credential_info") or {})},
+                updated_at=change.now,
+                updated_by=change.by,
+            )
+            await parts.catalog.credentials.save(change.connection, credential)
+            await parts.catalog.check(change.connection)
             change.touch("credentials", name)
         return answer({"success": True, "message": "Credential updated successfully"})
 
     async def delete(self, request: HttpRequest) -> HttpResponse:
-        """Delete a credential that no added model needs."""
+        """Delete a credential that no model uses."""
         parts = self._parts
-        caller = await parts.identity.caller_of(request)
-        await parts.access.require(caller, "credential:delete", scope="global")
-        name = request.path_params["name"]
+        caller = await self._caller(request, "credential:delete")
+        name = request.path_params["credential_name"]
         async with changing(parts, caller) as change:
             await self._held(change, name)
-            await change.connection.execute(delete(credentials).where(credentials.c.id == name))
-            await self._check(change)
-            change.touch("credentials", name)
+            users = [
+                model.id
+                for model in await parts.catalog.models.find(change.connection)
+                if model.params.get("litellm_credential_name") == name
+            ]
+            if users:
+                message = f"Credential {name!r} is used by models: {', '.join(users[:5])}. Change or delete them first."
+                raise RequestError(400, message, param="credential_name", code="400")
+            await parts.catalog.credentials.delete(change.connection, name)
         return answer({"success": True, "message": "Credential deleted successfully"})
 
-    async def _check(self, change: Change) -> None:
-        try:
-            self._parts.catalog.check(await self._parts.catalog.rows_in(change.connection))
-        except ConfigError as error:
-            raise RequestError(400, f"An added model needs this credential: {error}", code="400") from None
+    async def _caller(self, request: HttpRequest, action: str) -> Caller:
+        caller = await self._parts.identity.caller_of(request)
+        await self._parts.access.require(caller, action, scope="global")
+        return caller
 
-    async def _of_model(self, change: Change, id: str | None) -> dict[str, Any]:
-        if id is None:
-            raise wrong("credential_values", "is required")
-        row = (await change.connection.execute(select(models).where(models.c.id == id))).mappings().first()
-        if row is None:
-            raise missing("model", id, "model_id")
-        params = self._parts.catalog.opened(row).row["litellm_params"]
-        names = ("key", "secret", "token", "base", "version", "credential", "region", "project")
-        return {name: value for name, value in params.items() if any(word in name for word in names)}
+    async def _of_model(self, change: Change, id: str) -> dict[str, Any]:
+        """What an added model authenticates with. Those of the YAML stay the operator's."""
+        model = await self._parts.catalog.models.get(change.connection, id)
+        if model is None:
+            raise missing("added model", id, "model_id")
+        named = model.params.get("litellm_credential_name")
+        credential = await self._found(change, named) if isinstance(named, str) else None
+        params = {**(credential.values if credential is not None else {}), **model.params}
+        return {
+            name: value
+            for name, value in params.items()
+            if name in _OF_A_MODEL or any(fnmatchcase(name, pattern) for pattern in _MORE_OF_A_MODEL)
+        }
 
-    def _sealed(self, name: str, values: Mapping[str, Any]) -> bytes:
-        return self._parts.database.sealer.seal(json.dumps(values).encode(), f"credentials/{name}")
-
-    def _values(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        opened = self._parts.database.sealer.open(row["sealed"], f"credentials/{row['id']}")
-        found: dict[str, Any] = json.loads(opened)
-        return found
-
-    def _shown(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        masked = dict.fromkeys(self._values(row), MASK)
-        return {"credential_name": row["id"], "credential_values": masked, "credential_info": row["info"]}
-
-    @staticmethod
-    async def _row(change: Change, name: str) -> dict[str, Any] | None:
-        query = select(credentials).where(credentials.c.id == name)
-        found = (await change.connection.execute(query)).mappings().first()
-        return dict(found) if found is not None else None
-
-    async def _held(self, change: Change, name: str) -> dict[str, Any]:
-        row = await self._row(change, name)
-        if row is None:
+    async def _held(self, change: Change, name: str) -> Credential:
+        credential = await self._found(change, name)
+        if credential is None:
             raise missing("credential", name, "credential_name")
-        return row
+        return credential
+
+    async def _found(self, change: Change, name: str) -> Credential | None:
+        try:
+            return await self._parts.catalog.credentials.get(change.connection, name)
+        except Unsealable as error:
+            raise RequestError(409, str(error), type="conflict", param="credential_name", code="409") from None
+
+
+def _shown(credential: Credential) -> dict[str, Any]:
+    return {
+        "credential_name": credential.name,
+        "credential_values": shown_params(credential.values),
+        "credential_info": dict(credential.info),
+    }
 
 
 def register(routes: Routes, parts: Parts) -> None:
     """Add the routes of credentials."""
-    handlers = Credentials(parts)
-    for method, path, handler, action, summary in (
-        ("POST", "/credentials", handlers.new, "credential:create", "Keep a credential"),
-        ("GET", "/credentials", handlers.list, "credential:list", "Credentials"),
-        ("GET", "/credentials/by_name/{name}", handlers.one, "credential:read", "One credential"),
-        ("GET", "/credentials/by_model/{id}", handlers.of_model, "credential:read", "What a model authenticates with"),
-        ("PATCH", "/credentials/{name}", handlers.change, "credential:update", "Change a credential"),
-        ("DELETE", "/credentials/{name}", handlers.delete, "credential:delete", "Delete a credential"),
+    credentials = Credentials(parts)
+    one = "/credentials/{credential_name}"
+    for method, path, handler, verb, summary in (
+        ("POST", "/credentials", credentials.new, "create", "Add a credential"),
+        ("GET", "/credentials", credentials.list, "list", "Credentials, values masked"),
+        ("GET", "/credentials/by_name/{credential_name}", credentials.by_name, "read", "One credential"),
+        ("GET", "/credentials/by_model/{model_id}", credentials.by_model, "read", "The credential of a model"),
+        ("PATCH", one, credentials.patch, "update", "Change a credential"),
+        ("DELETE", one, credentials.delete, "delete", "Delete a credential"),
     ):
-        routes.add(method, path, handler, access="admin", summary=summary, action=action)
+        routes.add(method, path, handler, access="admin", summary=summary, action=f"credential:{verb}")

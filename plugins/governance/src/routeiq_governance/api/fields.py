@@ -139,11 +139,6 @@ def one_of(choices: Sequence[str]) -> Check:
     return check
 
 
-def anything(name: str, value: Any) -> Any:
-    """Kept as it is, for fields that only travel."""
-    return value
-
-
 TRAVELLING: Mapping[str, Check] = {
     "guardrails": texts,
     "policies": texts,

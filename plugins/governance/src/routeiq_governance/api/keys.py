@@ -120,8 +120,10 @@ class Keys:
         fields.pop("key", None)
         chosen = fields.pop("new_key", None)
         overlap = fields.pop("grace_period", None) or fields.pop("overlap", None)
+        id = credentials.id_of(named)
+        await parts.access.require(caller, "key:rotate", scope="key", id=id)
+        spent = (await parts.ledger.spend("key", [id])).get(id, 0)
         async with changing(parts, caller) as change:
-            id = credentials.id_of(named)
             await parts.access.require(caller, "key:rotate", scope="key", id=id, within=change.connection)
             old = await self._held(change, id)
             if fields:
@@ -149,7 +151,7 @@ class Keys:
                     change.connection,
                     msgspec.structs.replace(old, alias=None, expires_at=until, updated_at=change.now),
                 )
-            carried = await self._carried(old)
+            carried = spent + old.spend_base
             new = msgspec.structs.replace(new, spend_base=carried)
             await keys.insert(change.connection, new)
             limits = await bound(change.connection, new)
@@ -229,10 +231,6 @@ class Keys:
             await keys.save(change.connection, key)
             change.touch("keys", id)
         return answer(await key_row(parts, key))
-
-    async def _carried(self, old: Key) -> int:
-        """What a rotated key spent under its old text goes on counting."""
-        return (await self._parts.ledger.spend("key", [old.id])).get(old.id, 0) + old.spend_base
 
     @staticmethod
     async def _held(change: Change, id: str) -> Key:

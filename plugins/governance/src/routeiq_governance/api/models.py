@@ -1,37 +1,46 @@
-"""Models while the gateway runs: added, changed, blocked, deleted, and shown.
+"""Models at run time: rows of `model_list` that are added, changed, blocked and deleted while the gateway serves.
 
-Rows of the YAML stay as they are; added ones are kept sealed and served after a reload.
+Rows of the YAML are the operator's: they are shown beside these and never changed here. Reading is in `model_reading`.
 """
 
 from __future__ import annotations
 
-import asyncio
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, select, update
+import msgspec
 
+from routeiq_governance.api import model_reading
 from routeiq_governance.api.changing import Change, changing
-from routeiq_governance.api.fields import Check, checked, document, identifier, missing
-from routeiq_governance.api.model_rows import group_row, info_row, shown
-from routeiq_governance.api.shapes import answer, body_of, iso, page_of, wrong
-from routeiq_governance.catalog.rows import Added
+from routeiq_governance.api.fields import Check, checked, document, flag, identifier, missing
+from routeiq_governance.api.model_rows import added_row
+from routeiq_governance.api.shapes import answer, body_of, wrong
+from routeiq_governance.catalog.checking import info_of, params_of, refuse_beyond_team
+from routeiq_governance.catalog.masking import unmasked
+from routeiq_governance.catalog.naming import forget, inner_name, lead
+from routeiq_governance.catalog.stored import AddedModel
 from routeiq_governance.identity.caller import Caller
-from routeiq_governance.store.tables import models
-from routeiq_sdk import ConfigError, RequestError
+from routeiq_governance.store.entities import Team, teams
+from routeiq_governance.store.secrets import Unsealable
+from routeiq_sdk import RequestError
 from routeiq_sdk.values.http import HttpRequest, HttpResponse, Routes
 
 if TYPE_CHECKING:
     from routeiq_governance.parts import Parts
 
-_SERVED_SECONDS = 10.0
-_FIELDS: Mapping[str, Check] = {"model_name": identifier, "litellm_params": document, "model_info": document}
-_ONE: Mapping[str, Check] = {"id": identifier, "model_id": identifier, "model_info": document, "model_name": identifier}
+_FIELDS: Mapping[str, Check] = {
+    "model_name": identifier,
+    "litellm_params": document,
+    "model_info": document,
+    "blocked": flag,
+}
+_PUBLIC = "team_public_model_name"
+_Edit = Callable[[AddedModel], AddedModel]
 
 
 class Models:
-    """The handlers."""
+    """The handlers. Each has the gateway look at its change before it is kept, and answers once it is served."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -41,210 +50,166 @@ class Models:
         parts = self._parts
         caller = await parts.identity.caller_of(request)
         fields = checked(body_of(request), _FIELDS, required=("model_name", "litellm_params"))
-        info = fields.get("model_info") or {}
-        id, team = str(info.get("id") or uuid.uuid4()), info.get("team_id")
-        async with changing(parts, caller) as change:
-            await self._permit(caller, "model:create", team, change)
-            if await self._row(change, id) is not None:
-                raise wrong("model_info.id", f"model {id!r} already exists")
-            row = _row(fields["model_name"], fields["litellm_params"], info)
-            values = {
-                "id": id,
-                "name": fields["model_name"],
-                "team_id": team,
-                "blocked": bool(info.get("blocked", False)),
-                "row": parts.catalog.sealed(id, row),
-                "created_at": change.now,
-                "updated_at": change.now,
-                "created_by": change.by,
-                "updated_by": change.by,
-            }
-            await change.connection.execute(insert(models).values(values))
-            await self._check(change)
+        told = fields.get("model_info") or {}
+        id = identifier("model_info.id", told["id"]) if told.get("id") is not None else str(uuid.uuid4())
+        team_id = identifier("model_info.team_id", told["team_id"]) if told.get("team_id") is not None else None
+        scope = "team" if team_id is not None else "global"
+        await parts.access.require(caller, "model:create", scope=scope, id=team_id)
+        params, info = params_of(fields["litellm_params"]), info_of(told)
+        info.pop(_PUBLIC, None)
+        if not await parts.access.allows(caller, "model:create", scope="global"):
+            refuse_beyond_team(params, info, {})
+        async with parts.catalog.serving(), changing(parts, caller) as change:
+            if await self._is_taken(change, id):
+                raise wrong("model_info.id", f"the id {id!r} is taken")
+            model = AddedModel(
+                id=id,
+                name=fields["model_name"],
+                params=params,
+                info=info,
+                team_id=team_id,
+                blocked=bool(fields.get("blocked") or told.get("blocked")),
+                created_at=change.now,
+                updated_at=change.now,
+                created_by=change.by,
+                updated_by=change.by,
+            )
+            model = await self._named(change, model, fields["model_name"])
+            await parts.catalog.models.insert(change.connection, model)
+            await parts.catalog.check(change.connection)
             change.touch("models", id)
-        await self._served(fields["model_name"], id, True)
-        return answer({"model_id": id, **_shown(parts.catalog.opened(values))})
+        return answer(added_row(model))
 
-    async def change(self, request: HttpRequest) -> HttpResponse:
-        """Change an added model: given parameters replace those of the same name, null clears."""
-        parts = self._parts
-        caller = await parts.identity.caller_of(request)
-        fields = checked(body_of(request), _FIELDS)
-        id = request.path_params.get("id") or (fields.get("model_info") or {}).get("id")
-        if not isinstance(id, str) or not id:
-            raise wrong("model_info.id", "is required")
-        async with changing(parts, caller) as change:
-            added = await self._held(change, id)
-            info = _merged(added.row.get("model_info", {}), fields.get("model_info"))
-            await self._permit(caller, "model:update", added.team_id, change)
-            await self._permit(caller, "model:update", info.get("team_id"), change)
-            params = _merged(added.row["litellm_params"], fields.get("litellm_params"))
-            name = fields.get("model_name") or added.name
-            values = {
-                "name": name,
-                "team_id": info.get("team_id"),
-                "row": parts.catalog.sealed(id, _row(name, params, info)),
-                "updated_at": change.now,
-                "updated_by": change.by,
-            }
-            await change.connection.execute(update(models).where(models.c.id == id).values(values))
-            await self._check(change)
-            change.touch("models", id)
-            added = await self._held(change, id)
-        await self._served(name, id, not added.blocked)
-        return answer({"model_id": id, **_shown(added)})
+    async def update(self, request: HttpRequest) -> HttpResponse:
+        """Change a model, named by `model_info.id`."""
+        body = body_of(request)
+        told = body.get("model_info")
+        id = told.get("id") if isinstance(told, dict) else None
+        return await self._update(request, identifier("model_info.id", id), body)
+
+    async def patch(self, request: HttpRequest) -> HttpResponse:
+        """Change a model, named by the path."""
+        return await self._update(request, request.path_params["model_id"], body_of(request))
 
     async def delete(self, request: HttpRequest) -> HttpResponse:
-        """Delete an added model."""
-        caller = await self._parts.identity.caller_of(request)
+        """Delete a model."""
+        parts = self._parts
+        caller = await parts.identity.caller_of(request)
         id = checked(body_of(request), {"id": identifier}, required=("id",))["id"]
-        async with changing(self._parts, caller) as change:
-            added = await self._held(change, id)
-            await self._permit(caller, "model:delete", added.team_id, change)
-            await change.connection.execute(delete(models).where(models.c.id == id))
+        async with parts.catalog.serving(), changing(parts, caller) as change:
+            model = await self._held(change, caller, id, "model:delete")
+            await parts.catalog.models.delete(change.connection, id)
+            await self._forget(change, model)
+            await parts.catalog.check(change.connection)
             change.touch("models", id)
-        await self._served(added.name, id, False)
         return answer({"message": f"Model: {id} deleted successfully"})
 
     async def block(self, request: HttpRequest) -> HttpResponse:
-        """Take an added model out of service."""
+        """Serve a model no more, and keep it."""
         return await self._set_blocked(request, True)
 
     async def unblock(self, request: HttpRequest) -> HttpResponse:
-        """Put it back."""
+        """Serve a model again."""
         return await self._set_blocked(request, False)
-
-    async def info(self, request: HttpRequest) -> HttpResponse:
-        """The deployments that the caller may use, all or one (`litellm_model_id`)."""
-        return answer({"data": await self._infos(request)})
-
-    async def pages(self, request: HttpRequest) -> HttpResponse:
-        """The same, by pages."""
-        rows = await self._infos(request)
-        page, size = page_of(request.query, 50)
-        shown_now = rows[(page - 1) * size : page * size]
-        total = len(rows)
-        told = {"data": shown_now, "total_count": total, "current_page": page, "size": size}
-        return answer({**told, "total_pages": -(-total // size)})
-
-    async def groups(self, request: HttpRequest) -> HttpResponse:
-        """The model groups that the caller may use."""
-        wanted = request.query.get("model_group")
-        principal = request.principal
-        found = [
-            group_row(group)
-            for name, group in self._parts.catalog.served().items()
-            if (wanted is None or name == wanted) and principal is not None and principal.may_use(name)
-        ]
-        return answer({"data": found})
-
-    async def _infos(self, request: HttpRequest) -> list[dict[str, Any]]:
-        wanted = request.query.get("litellm_model_id") or request.query.get("modelId")
-        principal = request.principal
-        rows = [
-            info_row(deployment)
-            for name, group in self._parts.catalog.served().items()
-            if principal is not None and principal.may_use(name)
-            for deployment in group.deployments
-            if wanted is None or deployment.id == wanted
-        ]
-        if wanted is not None and not rows:
-            raise missing("model", wanted, "litellm_model_id")
-        return rows
 
     async def _set_blocked(self, request: HttpRequest, blocked: bool) -> HttpResponse:
         caller = await self._parts.identity.caller_of(request)
-        fields = checked(body_of(request), _ONE)
-        id = fields.get("id") or fields.get("model_id") or (fields.get("model_info") or {}).get("id")
-        if not isinstance(id, str):
-            raise wrong("id", "is required")
-        async with changing(self._parts, caller) as change:
-            added = await self._held(change, id)
-            await self._permit(caller, "model:update", added.team_id, change)
-            values = {"blocked": blocked, "updated_at": change.now, "updated_by": change.by}
-            await change.connection.execute(update(models).where(models.c.id == id).values(values))
+        id = checked(body_of(request), {"model_id": identifier}, required=("model_id",))["model_id"]
+        return await self._edit(
+            caller, id, "model:block", lambda model: msgspec.structs.replace(model, blocked=blocked)
+        )
+
+    async def _update(self, request: HttpRequest, id: str, body: Mapping[str, Any]) -> HttpResponse:
+        caller = await self._parts.identity.caller_of(request)
+        fields = checked(body, _FIELDS)
+        told = fields.get("model_info") or {}
+        everywhere = await self._parts.access.allows(caller, "model:update", scope="global")
+
+        def edited(model: AddedModel) -> AddedModel:
+            if told.get("id") not in (None, id) or told.get("team_id") not in (None, model.team_id):
+                raise wrong("model_info", "id and team_id stay as they are: delete the model and add it anew")
+            changed = unmasked(fields.get("litellm_params") or {}, model.params)
+            params = params_of({**model.params, **changed})
+            info = info_of({**model.info, **{name: value for name, value in told.items() if name != _PUBLIC}})
+            if not everywhere:
+                refuse_beyond_team(params, info, {**model.params, "model_info": model.info})
+            blocked = fields.get("blocked") if "blocked" in fields else told.get("blocked")
+            return msgspec.structs.replace(
+                model, params=params, info=info, blocked=model.blocked if blocked is None else bool(blocked)
+            )
+
+        return await self._edit(caller, id, "model:update", edited, fields.get("model_name"))
+
+    async def _edit(self, caller: Caller, id: str, action: str, edit: _Edit, name: str | None = None) -> HttpResponse:
+        parts = self._parts
+        async with parts.catalog.serving(), changing(parts, caller) as change:
+            before = await self._held(change, caller, id, action)
+            model = msgspec.structs.replace(edit(before), updated_at=change.now, updated_by=change.by)
+            if name is not None and name not in (before.public_name, before.name):
+                model = await self._named(change, model, name)
+            await parts.catalog.models.save(change.connection, model)
+            if model.name != before.name:
+                await self._forget(change, before)
+            await parts.catalog.check(change.connection)
             change.touch("models", id)
-            added = await self._held(change, id)
-        await self._served(added.name, id, not blocked)
-        return answer(_shown(added))
+        return answer(added_row(model))
 
-    async def _permit(self, caller: Caller, action: str, team: Any, change: Change) -> None:
-        scope, id = ("team", str(team)) if team else ("global", None)
-        await self._parts.access.require(caller, action, scope=scope, id=id, within=change.connection)
+    async def _named(self, change: Change, model: AddedModel, name: str) -> AddedModel:
+        """The model under a name; a team's under an inner one, to which the team's public name leads."""
+        team = await self._team(change, model)
+        if team is None:
+            if model.team_id is not None:
+                raise missing("team", model.team_id, "team_id")
+            return msgspec.structs.replace(model, name=name)
+        inner = await inner_name(change.connection, team, name)
+        if await lead(change.connection, team, name, inner, change.now, change.by):
+            change.touch("teams", team.id)
+        return msgspec.structs.replace(model, name=inner, info={**model.info, _PUBLIC: name})
 
-    async def _check(self, change: Change) -> None:
-        """Whether the gateway could serve all rows, this change included; nothing of it stays when it could not."""
+    async def _forget(self, change: Change, model: AddedModel) -> None:
+        team = await self._team(change, model)
+        if team is not None and await forget(change.connection, team, model.name, change.now, change.by):
+            change.touch("teams", team.id)
+
+    async def _team(self, change: Change, model: AddedModel) -> Team | None:
+        return await change.held(teams, model.team_id) if model.team_id is not None else None
+
+    async def _held(self, change: Change, caller: Caller, id: str, action: str) -> AddedModel:
+        """One added model that the caller may change. Raises `RequestError`: 400 for a row of the YAML, 404, 403."""
+        access = self._parts.access
         try:
-            self._parts.catalog.check(await self._parts.catalog.rows_in(change.connection))
-        except ConfigError as error:
-            raise RequestError(
-                400, f"The model cannot be served: {error}", param="litellm_params", code="400"
-            ) from None
-
-    async def _served(self, name: str, id: str, wanted: bool) -> None:
-        """Wait until this worker serves the change; others follow."""
-        async with asyncio.timeout(_SERVED_SECONDS):
-            while True:
-                group = self._parts.catalog.served().get(name)
-                found = group is not None and any(row.id == id for row in group.deployments)
-                if found == wanted or "*" in name:
-                    return
-                await asyncio.sleep(0.02)
-
-    async def _held(self, change: Change, id: str) -> Added:
-        row = await self._row(change, id)
-        if row is None:
-            if any(row.id == id for group in self._parts.catalog.served().values() for row in group.deployments):
-                raise wrong("id", f"model {id!r} is written in the YAML, which the API does not change")
+            model = await self._parts.catalog.models.get(change.connection, id)
+        except Unsealable as error:
+            raise RequestError(409, str(error), type="conflict", param="id", code="409") from None
+        if model is None:
+            if id in model_reading.served(self._parts):
+                message = f"Model {id!r} is written in the YAML: change it there, and reload."
+                raise RequestError(400, message, param="id", code="400")
             raise missing("model", id, "id")
-        return self._parts.catalog.opened(row)
+        scope = "global" if model.team_id is None or await self._team(change, model) is None else "team"
+        team = model.team_id if scope == "team" else None
+        if not await access.allows(caller, action, scope=scope, id=team, within=change.connection):
+            if team is not None and not await access.sees(caller, "team", team, within=change.connection):
+                raise missing("model", id, "id")
+            await access.require(caller, action, scope=scope, id=team, within=change.connection)
+        return model
 
-    @staticmethod
-    async def _row(change: Change, id: str) -> Mapping[Any, Any] | None:
-        found = (await change.connection.execute(select(models).where(models.c.id == id))).mappings().first()
-        return dict(found) if found is not None else None
-
-
-def _row(name: str, params: Mapping[str, Any], info: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {key: value for key, value in info.items() if key not in ("id", "db_model", "created_at", "updated_at")}
-    return {"model_name": name, "litellm_params": dict(params), "model_info": kept}
-
-
-def _merged(old: Mapping[str, Any], changes: Mapping[str, Any] | None) -> dict[str, Any]:
-    found = {**old, **(changes or {})}
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def _shown(added: Added) -> dict[str, Any]:
-    params = {name: shown(name, value) for name, value in added.row["litellm_params"].items()}
-    return {
-        "model_name": added.name,
-        "litellm_params": params,
-        "model_info": {name: shown(name, value) for name, value in added.row["model_info"].items()},
-        "blocked": added.blocked,
-        "created_at": iso(added.created_at),
-        "created_by": added.created_by,
-        "updated_at": iso(added.updated_at),
-        "updated_by": added.updated_by,
-    }
+    async def _is_taken(self, change: Change, id: str) -> bool:
+        if id in model_reading.served(self._parts):
+            return True
+        return await self._parts.catalog.models.get(change.connection, id) is not None
 
 
 def register(routes: Routes, parts: Parts) -> None:
     """Add the routes of models."""
-    handlers = Models(parts)
+    models = Models(parts)
     for method, path, handler, action, summary in (
-        ("POST", "/model/new", handlers.new, "model:create", "Add a model"),
-        ("POST", "/model/update", handlers.change, "model:update", "Change an added model"),
-        ("PATCH", "/model/{id}/update", handlers.change, "model:update", "Change an added model"),
-        ("POST", "/model/delete", handlers.delete, "model:delete", "Delete an added model"),
-        ("POST", "/model/block", handlers.block, "model:update", "Take an added model out of service"),
-        ("POST", "/model/unblock", handlers.unblock, "model:update", "Put an added model back"),
+        ("POST", "/model/new", models.new, "model:create", "Add a model"),
+        ("POST", "/model/update", models.update, "model:update", "Change an added model"),
+        ("PATCH", "/model/{model_id}/update", models.patch, "model:update", "Change an added model"),
+        ("POST", "/model/delete", models.delete, "model:delete", "Delete an added model"),
+        ("POST", "/model/block", models.block, "model:block", "Serve an added model no more"),
+        ("POST", "/model/unblock", models.unblock, "model:block", "Serve an added model again"),
     ):
         routes.add(method, path, handler, access="admin", summary=summary, action=action)
-    for path, handler, summary in (
-        ("/model/info", handlers.info, "Deployments"),
-        ("/v1/model/info", handlers.info, "Deployments"),
-        ("/v2/model/info", handlers.pages, "Deployments by pages"),
-        ("/model_group/info", handlers.groups, "Model groups"),
-    ):
-        routes.add("GET", path, handler, access="key", summary=summary, action="model:list")
+    model_reading.register(routes, parts)

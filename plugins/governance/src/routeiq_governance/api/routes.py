@@ -19,6 +19,7 @@ from routeiq_governance.api import (
     teams,
     users,
 )
+from routeiq_governance.api.reachable import Reachable
 from routeiq_sdk.values.http import Routes
 
 if TYPE_CHECKING:
@@ -43,5 +44,6 @@ _MODULES = (
 
 def register(routes: Routes, parts: Parts) -> None:
     """Add them all."""
+    reachable = Reachable(routes)
     for module in _MODULES:
-        module.register(routes, parts)
+        module.register(reachable, parts)

@@ -107,6 +107,16 @@ def info_of(written: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in found.items() if name not in ("id", "team_id", "blocked")}
 
 
+def secrets_of(written: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a credential without what is null. Raises `RequestError(400)`."""
+    found = {name: value for name, value in written.items() if value is not None}
+    for name, value in found.items():
+        if name in ("model", "litellm_credential_name"):
+            raise wrong(f"credential_values.{name}", "belongs to a model, not to a credential")
+        _refuse_references(f"credential_values.{name}", value, 0)
+    return found
+
+
 def refuse_beyond_team(params: Mapping[str, Any], info: Mapping[str, Any], before: Mapping[str, Any]) -> None:
     """Refuse what only an admin of the gateway may set on a team's row; what it has already (`before`) may stay.
 

@@ -1,44 +1,35 @@
-"""Models that are added while the gateway runs: sealed rows of the database as rows of `model_list`.
+"""Models that are added while the gateway runs, as rows of `model_list`: read for each runtime, looked at before a
+change is kept, served after it.
 
-Who may add one is decided by the routes; what a row may say by the gateway's configuration.
+Who may make a change is decided by the handlers; what a row may say in `checking`, and by the gateway.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from routeiq_governance.catalog.stored import AddedModel, Credentials, Models
 from routeiq_governance.config import GovernanceConfig
 from routeiq_governance.identity.changes import Changes
 from routeiq_governance.store.database import Database
 from routeiq_governance.store.secrets import Unsealable
-from routeiq_governance.store.tables import credentials, models
-from routeiq_sdk import ConfigError, Gateway, PluginError
+from routeiq_governance.store.tables import changes as versions
+from routeiq_governance.store.tables import credentials as credential_table
+from routeiq_governance.store.tables import models as model_table
+from routeiq_sdk import ConfigError, Gateway, ModelGroup, PluginError, RequestError, StoreUnavailable
 
-log = structlog.get_logger("routeiq.governance.models")
+log = structlog.get_logger("routeiq.governance.catalog")
 
-Row = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Added:
-    """One added model: `row` is as it would stand in `model_list`."""
-
-    id: str
-    name: str
-    team_id: str | None
-    blocked: bool
-    row: Row
-    created_at: int
-    updated_at: int
-    created_by: str | None
-    updated_by: str | None
+KINDS = ("models", "credentials")
+_SERVED_SECONDS = 20.0
+_LOOK_SECONDS = 0.02
 
 
 class AddedModels:
@@ -48,85 +39,126 @@ class AddedModels:
         self._database = database
         self._changes = changes
         self._gateway: Gateway | None = None
+        self._serving = asyncio.Lock()
+        self._rows: tuple[Mapping[str, Any], ...] | None = None
+        self._version = 0
+        self._before: object = None
 
     async def open(self, gateway: Gateway) -> None:
         """Begin to hear of changes."""
         self._gateway = gateway
-        for kind in ("models", "credentials"):
-            self._changes.on(kind, self._reload)
+        for kind in KINDS:
+            self._changes.on(kind, self._heard)
 
     async def close(self) -> None:
         """Nothing to give back."""
 
-    async def rows(self) -> Sequence[Row]:
-        """All rows that are served, secrets opened. One that cannot be opened is left out, loudly."""
-        async with self._database.read() as connection:
-            return await self.rows_in(connection)
+    @property
+    def models(self) -> Models:
+        """The rows in the database."""
+        return Models(self._database.sealer)
 
-    async def rows_in(self, connection: AsyncConnection) -> list[Row]:
-        """The same, as a transaction sees it."""
-        opened = await self._credentials(connection)
-        found = []
-        for added in await self.all(connection):
-            if not added.blocked:
-                found.append(_filled(added.row, opened))
-        return found
+    @property
+    def credentials(self) -> Credentials:
+        """The credentials in the database."""
+        return Credentials(self._database.sealer)
 
-    async def all(self, connection: AsyncConnection) -> list[Added]:
-        """Every added model, blocked ones too."""
-        found = []
-        for row in (await connection.execute(select(models).order_by(models.c.id))).mappings():
-            try:
-                found.append(self.opened(row))
-            except Unsealable as error:
-                log.error("an added model is left out", model=row["name"], id=row["id"], why=str(error))
-        return found
-
-    def opened(self, row: Mapping[Any, Any]) -> Added:
-        """A row of the table. Raises `Unsealable`."""
-        told = json.loads(self._database.sealer.open(row["row"], f"models/{row['id']}"))
-        told = {**told, "model_info": {**told.get("model_info", {}), "id": row["id"], "db_model": True}}
-        names = ("id", "name", "team_id", "blocked", "created_at", "updated_at", "created_by", "updated_by")
-        return Added(row=told, **{name: row[name] for name in names})
-
-    def sealed(self, id: str, row: Row) -> bytes:
-        """A row as the table keeps it."""
-        return self._database.sealer.seal(json.dumps(row).encode(), f"models/{id}")
-
-    def check(self, rows: Sequence[Row]) -> None:
-        """Raises `ConfigError` when the gateway could not serve these rows."""
-        if self._gateway is None:
-            raise LookupError("the models are not open")
-        self._gateway.check_rows(rows)
-
-    def served(self) -> Mapping[str, Any]:
+    def served(self) -> Mapping[str, ModelGroup]:
         """The model groups that this process serves now."""
-        return self._gateway.groups if self._gateway is not None else {}
+        return self._opened.groups
 
-    async def _credentials(self, connection: AsyncConnection) -> dict[str, Row]:
-        found: dict[str, Row] = {}
-        for row in (await connection.execute(select(credentials))).mappings():
+    async def rows(self) -> Sequence[Mapping[str, Any]]:
+        """All rows, secrets opened; one that cannot be opened is left out, loudly. While the database is away, those
+        that were read last. Raises `StoreUnavailable` when there are none."""
+        try:
+            async with self._database.read() as connection:
+                version = await _version(connection)
+                rows = await self._read(connection)
+        except StoreUnavailable:
+            if self._rows is None:
+                raise
+            log.warning("the database is away: added models stay as they were")
+            return self._rows
+        self._rows, self._version = tuple(rows), version
+        self._before = self._gateway.groups if self._gateway is not None else None
+        return self._rows
+
+    async def check(self, connection: AsyncConnection) -> None:
+        """Whether the gateway could serve all rows as this transaction sees them. Raises `RequestError(400)`, upon
+        which nothing of the transaction should stay."""
+        try:
+            self._opened.check_rows(await self._read(connection))
+        except ConfigError as error:
+            raise RequestError(400, f"The gateway cannot serve this: {error}", code="400") from None
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        """Around a change: once it is committed, it is served here and in all workers; leaving it, this one does."""
+        async with self._serving:
+            yield
+            async with self._database.read() as connection:
+                version = await _version(connection)
+            if version == self._version:
+                return
             try:
-                found[row["id"]] = json.loads(self._database.sealer.open(row["sealed"], f"credentials/{row['id']}"))
-            except Unsealable as error:
-                log.error("a credential is left out", credential=row["id"], why=str(error))
-        return found
+                await self._opened.reload()
+                async with asyncio.timeout(_SERVED_SECONDS):
+                    while True:
+                        if self._version >= version and self._opened.groups is not self._before:
+                            break
+                        await asyncio.sleep(_LOOK_SECONDS)
+            except (ConfigError, PluginError, TimeoutError) as error:
+                log.error("a change of models is kept and not served", reason=str(error) or type(error).__name__)
+                message = "The change is kept, but not served yet: the log of the gateway says why."
+                raise RequestError(503, message, type="internal_server_error", headers={"retry-after": "1"}) from None
 
-    async def _reload(self, _id: str) -> None:
-        """Serve the rows as they are now. Of several workers the first tells the supervisor, which tells all."""
-        gateway = self._gateway
-        if gateway is None or (gateway.workers > 1 and gateway.worker != 0):
+    @property
+    def _opened(self) -> Gateway:
+        if self._gateway is None:
+            raise LookupError("the added models are not open")
+        return self._gateway
+
+    async def _heard(self, _id: str) -> None:
+        """Something was changed elsewhere: of several workers of a gateway the first has it served by all."""
+        if self._opened.worker != 0 or self._serving.locked():
+            return
+        async with self._database.read() as connection:
+            version = await _version(connection)
+        if version == self._version:
             return
         try:
-            await gateway.reload()
+            await self._opened.reload()
         except (ConfigError, PluginError) as error:
-            log.error("changed models are not served", why=str(error))
+            log.error("models that were changed elsewhere are not served here", reason=str(error))
+
+    async def _read(self, connection: AsyncConnection) -> list[Mapping[str, Any]]:
+        opened: dict[str, Mapping[str, Any]] = {}
+        for row in (await connection.execute(select(credential_table))).mappings():
+            try:
+                opened[row["id"]] = self.credentials.opened(row).values
+            except Unsealable as error:
+                log.error("a credential is left out", credential=row["id"], reason=str(error))
+        found: list[Mapping[str, Any]] = []
+        statement = select(model_table).order_by(model_table.c.name, model_table.c.id)
+        for row in (await connection.execute(statement)).mappings():
+            try:
+                found.append(served_row(self.models.opened(row), opened))
+            except Unsealable as error:
+                log.error("an added model is left out", model=row["name"], id=row["id"], reason=str(error))
+        return found
 
 
-def _filled(row: Row, opened: Mapping[str, Row]) -> Row:
-    params = dict(row.get("litellm_params", {}))
-    name = params.get("litellm_credential_name")
-    if isinstance(name, str) and name in opened:
-        params.pop("litellm_credential_name")
-        params = {**opened[name], **params}
-    return {**row, "litellm_params": params}
+def served_row(model: AddedModel, credentials: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The row as the gateway takes it: a credential of the database is filled in, one of the YAML is left to it."""
+    row = model.as_row()
+    named = row["litellm_params"].get("litellm_credential_name")
+    if named in credentials:
+        own = {name: value for name, value in row["litellm_params"].items() if name != "litellm_credential_name"}
+        row["litellm_params"] = {**credentials[named], **own}
+    return row
+
+
+async def _version(connection: AsyncConnection) -> int:
+    """The number of changes so far."""
+    statement = select(versions.c.version).where(versions.c.table.in_(KINDS))
+    return sum((await connection.execute(statement)).scalars())

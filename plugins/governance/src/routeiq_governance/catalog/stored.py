@@ -145,8 +145,8 @@ _KEPT: Sequence[str] = ("id", "name", "team_id", "blocked", *_TRAIL)
 
 
 def _model_place(id: str) -> str:
-    return f"model {id}"
+    return f"models/{id}"
 
 
 def _credential_place(name: str) -> str:
-    return f"credential {name}"
+    return f"credentials/{name}"

@@ -100,7 +100,10 @@ class Resolver:
             found.append(_entity("team", team, team.alias, budgets))
         if member is not None:
             limits = over(budgets.get(member.budget_id or ""), member.limits)
-            found.append(Entity("member", f"{member.scope_id}/{member.user_id}", limits=limits))
+            models = team.settings.get("member_models", {}).get(member.user_id, ()) if team is not None else ()
+            found.append(
+                Entity("member", f"{member.scope_id}/{member.user_id}", limits=limits, models=tuple(models or ()))
+            )
         if organization is not None:
             found.append(_entity("organization", organization, organization.alias, budgets))
         return Caller(

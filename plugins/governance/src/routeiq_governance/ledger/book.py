@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from routeiq_governance.config import GovernanceConfig
 from routeiq_governance.ledger.entry import Entry, packed, unpacked
+from routeiq_governance.ledger.healing import Healing
 from routeiq_governance.ledger.writing import write
 from routeiq_governance.store.database import Database
 from routeiq_governance.store.tables import totals
@@ -41,17 +42,21 @@ class Ledger:
         self._spool: SpoolService | None = None
         self._accepted = 0
         self._written = 0
+        self._replayed = 0
         self.settled: Callable[[], Awaitable[None]] = _nothing
         """Waited for before a flush: requests that are answered and not yet accepted here."""
         self._wake = asyncio.Event()
         self._writing = asyncio.Lock()
         self._progress = asyncio.Condition()
+        self._healing: Healing | None = None
 
     async def open(self, gateway: Gateway) -> None:
         """Open the spool; what a process before left in it is written first."""
         self._spool = await gateway.spool("ledger")
+        self._healing = Healing(gateway)
         async for number, _ in self._spool.read(self._written):
             self._accepted = number
+        self._replayed = self._accepted
         gateway.spawn("ledger: write", self._write_on)
         if self._accepted:
             try:
@@ -77,9 +82,11 @@ class Ledger:
         self._accepted = max(self._accepted, number)
         self._wake.set()
 
-    async def flush(self) -> None:
-        """Wait until everything answered so far is in the database. Raises `StoreUnavailable`."""
-        await self.settled()
+    async def flush(self, *, answered: bool = True) -> None:
+        """Wait until everything answered so far (or only: everything accepted) is in the database. Raises
+        `StoreUnavailable`."""
+        if answered:
+            await self.settled()
         wanted = self._accepted
         if self._written >= wanted:
             return
@@ -127,6 +134,7 @@ class Ledger:
 
     async def _write_rest(self) -> None:
         assert self._spool is not None
+        assert self._healing is not None
         while self._written < self._accepted:
             batch: list[Entry] = []
             last = self._written
@@ -138,8 +146,10 @@ class Ledger:
             if last == self._written:
                 return
             async with self._database.begin() as connection:
-                await write(connection, batch)
+                fresh = await write(connection, batch)
+            self._healing.note(fresh, replayed=last <= self._replayed)
             async with self._progress:
                 self._written = last
                 self._progress.notify_all()
             await self._spool.forget(last)
+            await self._healing.heal()

@@ -1,71 +1,47 @@
 """How much a caller may use: what is held before a request is sent, while it streams, and what is settled after it.
 
-Which rules bind is `binding`'s business, what they say `rule`'s, what is written down `settling`'s.
+Which rules bind is `binding`'s business, taking holds `holding`'s, what is written down `settling`'s.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-
-import structlog
+from collections.abc import Mapping, Sequence
 
 from routeiq_governance.config import GovernanceConfig
-from routeiq_governance.identity.caller import Caller, Entity
+from routeiq_governance.identity.caller import Entity
 from routeiq_governance.identity.gate import Identity
 from routeiq_governance.identity.limits import Limits
 from routeiq_governance.ledger.book import Ledger
-from routeiq_governance.ledger.entry import Entry
-from routeiq_governance.quotas import estimate, refusals
+from routeiq_governance.quotas import estimate
+from routeiq_governance.quotas.asking import Asked, Sizes
 from routeiq_governance.quotas.binding import Binding
 from routeiq_governance.quotas.ending import Ending
 from routeiq_governance.quotas.entity_rules import rules_of
 from routeiq_governance.quotas.expecting import Expectation
-from routeiq_governance.quotas.headers import Headers
-from routeiq_governance.quotas.hold import LEASE_SECONDS, Hold
+from routeiq_governance.quotas.holding import Holding
+from routeiq_governance.quotas.live import Live
+from routeiq_governance.quotas.model_rules import rules_of_deployment
 from routeiq_governance.quotas.restoring import Restorer
-from routeiq_governance.quotas.rule import Demand, Rule
+from routeiq_governance.quotas.rule import Rule
 from routeiq_governance.quotas.seeding import Seeds
-from routeiq_governance.quotas.settling import entries_of, postings
-from routeiq_governance.quotas.softly import Thresholds
-from routeiq_governance.quotas.stream import StreamTopUp
-from routeiq_governance.quotas.sweeping import Sweeper, note_of
+from routeiq_governance.quotas.settling import billed, entries_of, postings
+from routeiq_governance.quotas.stream import Counting, StreamTopUp
+from routeiq_governance.quotas.sweeping import Sweeper
 from routeiq_governance.store.database import Database
 from routeiq_sdk import (
     Attempt,
     Context,
     Deployment,
     Gateway,
-    MetersLost,
     ModelGroup,
     Outcome,
     Reject,
+    RequestError,
     Stop,
-    StoreUnavailable,
     StreamMeter,
     Usage,
 )
 from routeiq_sdk.values.meters import Held, Refused
-
-log = structlog.get_logger("routeiq.governance.quotas")
-
-_RENEW_SECONDS = 30.0
-_LEAST_OUTPUT = 16
-"""A call that can afford fewer output tokens than this (or than it asks for) is refused instead of clamped."""
-
-
-@dataclass(slots=True)
-class _Request:
-    """What is known of one request on its way."""
-
-    caller: Caller
-    hold: Hold | None = None
-    wanted: estimate.Wanted | None = None
-    input_tokens: int = 0
-    deployments: dict[str, Deployment] = field(default_factory=dict)
-    entries: list[Entry] | None = None
-    store_was_away: bool = False
 
 
 class Quotas:
@@ -75,27 +51,27 @@ class Quotas:
         self._config = config
         self._identity = identity
         self._ledger = ledger
-        self._strict = config.admission == "strict"
-        self._post_pay = config.admission == "post-pay"
         self.binding = Binding(config, database)
-        self._seeds = Seeds(database, ledger)
-        self._restorer = Restorer(database, ledger)
-        self._sweeper = Sweeper(database, ledger)
         self._expected = Expectation()
-        self._thresholds = Thresholds()
-        self._headers = Headers()
-        self._live: set[Hold] = set()
+        self._sizes = Sizes(config, self._expected)
+        self._seeds = Seeds(database, ledger)
+        self._live = Live()
         self._ending = Ending()
+        self._restorer = Restorer(database, ledger, self._live)
+        self._sweeper = Sweeper(database, ledger)
         self._gateway: Gateway | None = None
+        self._made: Holding | None = None
 
     async def open(self, gateway: Gateway) -> None:
         """Load policies, restore meters that are not there, begin to renew and to sweep. Raises `StoreUnavailable`."""
         self._gateway = gateway
-        self._identity.changes.on("policies", self.binding.load)
-        await self.binding.load()
-        await self._restorer.open(gateway, self._live)
+        self._made = Holding(self._config, self._sizes, self._seeds, self._restorer, self._live, self._ending, gateway)
         self._ledger.settled = self._ending.wait
-        gateway.spawn("quotas: renew", self._renew)
+        for kind in ("policies", "budgets"):
+            self._identity.changes.on(kind, self.binding.load)
+        await self.binding.load()
+        await self._restorer.open(gateway)
+        gateway.spawn("quotas: renew", lambda: self._live.renew(gateway.meters))
         gateway.spawn("quotas: sweep", lambda: self._sweeper.run(gateway))
 
     async def close(self) -> None:
@@ -108,11 +84,9 @@ class Quotas:
     async def corrected(self, scope: str, id: str, limits: Limits, change: int) -> None:
         """What an entity counts as having spent was changed by so much (nano-USD): so is the meter of its budget."""
         now = self._now()
-        rule = next((each for each in rules_of(Entity(scope, id, limits=limits), None, (), now) if each.seeded), None)
-        if rule is None or not change:
-            return
-        await self._seeds.sow(self._opened, (rule,), now)
-        await self._seeds.move(self._opened, rule, change, now)
+        for rule in rules_of(Entity(scope, id, limits=limits), None, (), now):
+            if rule.seeded and change:
+                await self._seeds.correct(self._opened, rule, change, now)
 
     async def spent(self, scope: str, limits: Mapping[str, Limits]) -> dict[str, int]:
         """What entities spent (nano-USD) in the window of their budgets, by id; those without a window are left out."""
@@ -121,284 +95,146 @@ class Quotas:
         for id, each in limits.items():
             if each.budget is not None and each.budget_duration is not None:
                 for rule in rules_of(Entity(scope, id, limits=each), None, (), now):
-                    if rule.seeded:
+                    if rule.seeded and rule.enforced:
                         meters[id] = rule.meter(rule.span(now))
         found = await self._seeds.taken(list(meters.values())) if meters else {}
         return {id: found.get(meter, 0) for id, meter in meters.items()}
 
     async def reserve(self, ctx: Context, ranked: Sequence[ModelGroup]) -> Reject | None:
         """Hold what the request may cost, in one step over all that bounds it. Asked again for a fallback."""
-        request = ctx.kept(self, _Request)
-        if request is not None:
-            return await self._dearer(ctx, request, ranked)
-        request = _Request(await self._identity.caller(ctx))
-        ctx.keep(self, request)
+        asked = ctx.kept(self, Asked)
+        if asked is not None:
+            return await self._fall_back(ctx, asked, ranked)
+        asked = Asked(await self._identity.caller(ctx), ranked=tuple(ranked))
+        ctx.keep(self, asked)
         now = self._now()
         customer = await self._identity.customer(ctx)
         tags = await self._identity.tags(ctx) if ctx.tags else ()
-        rules = self.binding.general(ctx, request.caller, customer, tags, now)
-        rules += self.binding.of_model(ctx, request.caller, ranked[0], now)
-        if not rules:
-            return None
-        refused = self._measure(ctx, request, ranked, rules)
-        if refused is not None:
-            return refused
-        hold = Hold(ctx.request_id, self._demand(request, ranked), groups={ranked[0].name})
-        hold.note = self._note(ctx, request, ranked[0], rules, hold.demand)
-        request.hold = hold
-        assert request.wanted is not None
-        most = request.wanted.most
-        if ctx.request.stream and self._strict:
-            most = min(most, self._config.stream_slice)
-        if not self._strict:
-            most = 0 if self._post_pay else min(most, self._expected.output(request.caller, ranked[0].name, most))
-        least = min(most, _LEAST_OUTPUT * request.wanted.answers)
-        return await self._take(ctx, request, [self._softened(rule) for rule in rules], most=most, least=least)
+        rules = self.binding.general(ctx, asked.caller, customer, tags, now)
+        rules += self.binding.of_model(ctx, asked.caller, ranked[0], now)
+        return await self._holding.first(ctx, asked, ranked, rules) if rules else None
 
     async def before_attempt(self, ctx: Context, attempt: Attempt) -> Reject | None:
-        """Ask the rules of a model that the first hold did not cover, and bound the call by what is held."""
-        request = ctx.kept(self, _Request)
-        if request is None:
+        """Ask the rules that come with this target, hold what failed calls may cost, and bound the call by what is
+        held."""
+        asked = ctx.kept(self, Asked)
+        if asked is None:
             return None
         deployment = attempt.deployment
-        request.deployments[deployment.id] = deployment
-        hold, wanted = request.hold, request.wanted
-        if hold is None or wanted is None:
-            return None
-        if self._strict and not ctx.request.stream and (hold.units < wanted.most or not wanted.bounded):
-            self._clamp(attempt, wanted, hold.units, ctx.request.wire)
-        elif self._strict and not wanted.bounded and wanted.most:
-            self._clamp(attempt, wanted, wanted.most, ctx.request.wire)
-        return None
+        asked.deployments[deployment.id] = deployment
+        try:
+            refused = await self._for_target(ctx, asked, attempt)
+        except RequestError as error:
+            return Reject(error.status, error.message, error.type, code=error.code, retry_after=1.0)
+        if refused is None:
+            self._clamp(ctx, asked, attempt)
+        return refused
 
     async def after_attempt(self, ctx: Context, outcome: Outcome) -> None:
         """Learn how much models write."""
-        request = ctx.kept(self, _Request)
-        if request is None or not outcome.ok:
+        asked = ctx.kept(self, Asked)
+        if asked is None or not outcome.ok:
             return
         self._ending.begun(ctx.request_id)
         if outcome.usage is not None:
-            self._expected.learn(request.caller, outcome.group, outcome.usage.output_tokens)
+            self._expected.learn(asked.caller, outcome.group, outcome.usage.output_tokens)
 
     def meter_stream(self, ctx: Context) -> StreamMeter | None:
         """Pay for a stream as it runs."""
-        request = ctx.kept(self, _Request)
-        if request is None:
+        asked = ctx.kept(self, Asked)
+        if asked is None:
             return None
-        hold, wanted = request.hold, request.wanted
-        priced = hold is not None and any(charge.rate for charge in hold.charges.values())
-        if hold is None or wanted is None or not priced or not self._strict:
-            return _Counting()
+        hold, wanted = asked.hold, asked.wanted
+        if hold is None or wanted is None or not hold.grows or not self._sizes.strict:
+            return Counting()
 
         async def grow(most: int, least: int) -> Held | Refused | None:
-            try:
-                return await hold.grow(self._opened.meters, most=most, least=least)
-            except StoreUnavailable:
-                return None
+            return await self._holding.grow(hold, most, least)
 
-        def told() -> Stop:
-            return Stop("The budget is used up: the stream ends here.", type="budget_exceeded")
+        def told(answer: Refused) -> Stop:
+            reject = self._holding.refusal(hold.rules, answer)
+            return Stop(reject.message, type=reject.type)
 
-        return StreamTopUp(
-            grow, held=hold.units, most=wanted.most, size=self._config.stream_slice, strict=self._strict, told=told
-        )
+        size = self._config.stream_slice
+        return StreamTopUp(grow, held=hold.units, most=wanted.most, size=size, told=told)
 
     async def settle(self, ctx: Context, usage: Usage | None) -> None:
         """Write down what was used, then give back what was held. Asked again until it succeeds."""
-        request = ctx.kept(self, _Request)
-        if request is None:
+        asked = ctx.kept(self, Asked)
+        if asked is None:
             return
         try:
-            await self._settle(ctx, request)
+            async with self._live.settling():
+                await self._settle(ctx, asked)
         finally:
             self._ending.over(ctx.request_id)
 
-    async def _settle(self, ctx: Context, request: _Request) -> None:
-        if request.entries is None:
+    async def _settle(self, ctx: Context, asked: Asked) -> None:
+        if asked.entries is None:
             entries = entries_of(
-                ctx, request.caller, request.hold, request.deployments, request.input_tokens, self._now()
+                ctx,
+                asked.caller,
+                asked.hold,
+                asked.deployments,
+                lambda: _typical(ctx),
+                self._now(),
+                self._sizes.unpriced,
             )
             await self._ledger.take(entries)
-            request.entries = entries
-        hold = request.hold
+            asked.entries = entries
+            self._holding.local.give_back(asked.local)
+        hold = asked.hold
         if hold is not None and hold.asked:
-            await self._opened.meters.settle(hold.id, postings(request.entries))
-            self._live.discard(hold)
+            await self._opened.meters.settle(hold.id, postings(asked.entries))
+            self._live.remove(hold)
 
-    async def _dearer(self, ctx: Context, request: _Request, ranked: Sequence[ModelGroup]) -> Reject | None:
-        """A fallback that was not among the first: its own rules, and what it costs more."""
-        hold = request.hold
+    async def _fall_back(self, ctx: Context, asked: Asked, ranked: Sequence[ModelGroup]) -> Reject | None:
+        """A fallback that was not among the first: what it costs more, and its own rules."""
+        asked.ranked = (*asked.ranked, *ranked)
+        refused = await self._holding.dearer(asked, ranked)
+        return refused or await self._own_rules(ctx, asked, ranked)
+
+    async def _own_rules(self, ctx: Context, asked: Asked, ranked: Sequence[ModelGroup]) -> Reject | None:
         now = self._now()
+        known = asked.hold.groups if asked.hold is not None else {asked.ranked[0].name}
+        fresh = [group for group in ranked if group.name not in known]
         rules: list[Rule] = []
-        for group in ranked:
-            if hold is None or group.name not in hold.groups:
-                rules += self.binding.of_model(ctx, request.caller, group, now)
-        if hold is None:
-            if not rules:
-                return None
-            refused = self._measure(ctx, request, ranked, rules)
-            if refused is not None:
-                return refused
-            request.hold = hold = Hold(ctx.request_id, self._demand(request, ranked))
-            hold.note = self._note(ctx, request, ranked[0], rules, hold.demand)
-        hold.groups |= {group.name for group in ranked}
-        demand = self._demand(request, ranked)
-        more = Demand(
-            0,
-            max(0, demand.input_cost - hold.demand.input_cost),
-            max(0, demand.token_cost - hold.demand.token_cost),
+        for group in fresh:
+            rules += self.binding.of_model(ctx, asked.caller, group, now)
+        return await self._holding.later(ctx, asked, fresh, rules) if fresh else None
+
+    async def _for_target(self, ctx: Context, asked: Asked, attempt: Attempt) -> Reject | None:
+        deployment = attempt.deployment
+        group = next((each for each in asked.ranked if each.name == deployment.group), None)
+        refused = await self._own_rules(ctx, asked, (group,)) if group is not None else None
+        if refused is None and ctx.attempts:
+            refused = await self._holding.dearer(asked, (), self._owed(ctx, asked))
+        own = rules_of_deployment(deployment, self.binding.rates)
+        if refused is None and own:
+            refused = await self._holding.later(ctx, asked, asked.ranked[:1], own)
+        return refused
+
+    def _owed(self, ctx: Context, asked: Asked) -> int:
+        """What calls of this request that ended may be billed."""
+        return sum(
+            billed(outcome, asked.deployments.get(outcome.deployment_id), lambda: _typical(ctx), self._sizes.unpriced)[
+                1
+            ]
+            for outcome in ctx.attempts
         )
-        if more.input_cost or more.token_cost:
-            refused = await self._raise(ctx, request, hold, more)
-            if refused is not None:
-                return refused
-        known = {rule.id for rule in hold.rules.values()}
-        fresh = [self._softened(rule) for rule in rules if rule.id not in known]
-        if not fresh:
-            return None
-        return await self._take(ctx, request, fresh, most=hold.units, least=min(hold.units, _LEAST_OUTPUT))
 
-    async def _raise(self, ctx: Context, request: _Request, hold: Hold, more: Demand) -> Reject | None:
-        """Hold the difference in price for the output that is held."""
-        try:
-            answer = await hold.raised(self._opened.meters, more)
-        except StoreUnavailable:
-            raise refusals.store_away() from None
-        return self._refusal(hold.rules.values(), answer) if isinstance(answer, Refused) else None
-
-    async def _take(
-        self, ctx: Context, request: _Request, rules: Sequence[Rule], *, most: int, least: int
-    ) -> Reject | None:
-        hold = request.hold
-        assert hold is not None
-        now = self._now()
-        gateway = self._opened
-        for again in (False, True):
-            try:
-                await self._seeds.sow(gateway, rules, now)
-                answer = await hold.take(gateway.meters, rules, now, most=most, least=least)
-                if not again and isinstance(answer, Refused) and self._ending.any:
-                    await self._ending.wait()  # calls that are over give back what they did not use
-                    continue
-                break
-            except MetersLost:
-                if again:
-                    raise refusals.store_away() from None
-                await self._wait_for_meters()
-            except StoreUnavailable:
-                return self._without_store(request, rules)
-        if isinstance(answer, Refused):
-            return self._refusal(rules, answer)
-        hold.units = answer.units if not hold.units else min(hold.units, answer.units)
-        self._live.add(hold)
-        for event in self._thresholds.passed(hold.rules.values(), hold.charges, answer, now):
-            gateway.emit(event)
-        self._headers.write(ctx, hold, answer, request.caller)
-        return None
-
-    async def _wait_for_meters(self) -> None:
-        try:
-            await self._restorer.wait()
-        except StoreUnavailable:
-            raise refusals.store_away() from None
-
-    def _without_store(self, request: _Request, rules: Sequence[Rule]) -> Reject | None:
-        """The store is away: what each rule says about that. Money refuses always."""
-        if any(rule.enforced and rule.on_store_failure == "closed" for rule in rules):
-            raise refusals.store_away()
-        for rule in rules:
-            if (
-                rule.on_store_failure == "local_fraction"
-                and rule.enforced
-                and not self._thresholds.local(rule, self._now(), self._opened.workers)
-            ):
-                raise refusals.store_away()
-        request.hold = None
-        return None
-
-    def _measure(
-        self, ctx: Context, request: _Request, ranked: Sequence[ModelGroup], rules: Sequence[Rule]
-    ) -> Reject | None:
-        """The request's size; a refusal when money bounds it and a model has no price."""
-        asked = ctx.request
-        counts = any(rule.unit not in ("requests", "concurrent") and not rule.checked for rule in rules)
-        request.wanted = estimate.wanted(asked, ranked) if counts else estimate.Wanted(0, 1, None, True)
-        if counts and not self._post_pay:
-            request.input_tokens = estimate.prompt_bound(asked, strict=self._strict)
-        if any(rule.is_money for rule in rules) and self._config.unpriced == "deny":
-            for group in ranked:
-                if any(deployment.price is None for deployment in group.deployments):
-                    return refusals.unpriced(group.name)
-        return None
-
-    def _demand(self, request: _Request, ranked: Sequence[ModelGroup]) -> Demand:
-        prices = [deployment.price for group in ranked for deployment in group.deployments if deployment.price]
-        return Demand() if self._post_pay else estimate.demand(request.input_tokens, prices)
-
-    def _softened(self, rule: Rule) -> Rule:
-        """Under post-pay admission money is looked at before, and counted after."""
-        return rule.checking() if self._post_pay and rule.unit not in ("requests", "concurrent") else rule
-
-    def _refusal(self, rules: Iterable[Rule], answer: Refused) -> Reject:
-        now = self._now()
-        for rule in rules:
-            if answer.meter in (rule.meter(rule.span(now)), f"{rule.id}@pace") or answer.meter.startswith(
-                f"{rule.id}@"
-            ):
-                status = self._config.budget_exceeded_status_code
-                return refusals.refused(
-                    rule, answer.taken, now, self._opened.litellm_profile, status, answer.retry_after
-                )
-        return Reject(429, "A quota refuses this request.", "throttling_error", code="429")
-
-    def _note(self, ctx: Context, request: _Request, group: ModelGroup, rules: Sequence[Rule], demand: Demand) -> bytes:
-        now = self._now()
-        caller = request.caller
-        deployment = group.deployments[0]
-        entry = Entry(
-            request_id=ctx.request_id,
-            attempt=1,
-            at=min(now, ctx.received_at),
-            ended_at=now,
-            outcome="lost",
-            status=0,
-            route=ctx.route,
-            key_id=caller.key_id or (ctx.principal.id if caller.user is None else None),
-            user_id=caller.user,
-            team_id=caller.team,
-            organization_id=caller.organization,
-            customer_id=ctx.end_user,
-            model_group=group.name,
-            model=deployment.model,
-            deployment_id=deployment.id,
-            provider=deployment.provider,
-            input_tokens=request.input_tokens,
-            tags=tuple(sorted(ctx.tags)),
-        )
-        meters = [(rule, rule.charge(demand, now).meter) for rule in rules if rule.pace() is None]
-        money = [meter for rule, meter in meters if rule.is_money]
-        return note_of(entry, money, [meter for rule, meter in meters if rule.unit != "concurrent"])
-
-    def _clamp(self, attempt: Attempt, wanted: estimate.Wanted, units: int, wire: str) -> None:
-        """Tell the provider to write no more than what is paid for."""
-        if not wanted.most:
+    def _clamp(self, ctx: Context, asked: Asked, attempt: Attempt) -> None:
+        """Tell the provider to write no more than what is paid for. Streams are bounded by what they may cost in
+        all."""
+        hold, wanted = asked.hold, asked.wanted
+        if hold is None or wanted is None or not wanted.most or not hold.grows or not self._sizes.strict:
             return
-        name = wanted.field
-        if name is None:
-            modern = wire == "openai-chat" and attempt.deployment.provider in ("openai", "azure")
-            name = "max_completion_tokens" if modern else "max_tokens"
-        attempt.params[name] = max(1, units // wanted.answers)
-
-    async def _renew(self) -> None:
-        """Calls that last prolong their leases."""
-        while True:
-            await asyncio.sleep(_RENEW_SECONDS)
-            holds = [hold.id for hold in self._live]
-            try:
-                for start in range(0, len(holds), 500):
-                    await self._opened.meters.renew(holds[start : start + 500], LEASE_SECONDS)
-            except StoreUnavailable:
-                continue
+        units = wanted.most if ctx.request.stream else hold.units
+        if units >= wanted.most and wanted.bounded:
+            return
+        most = max(1, units // wanted.answers)
+        for name in _fields(ctx.request.wire, attempt.deployment, wanted.fields):
+            attempt.params[name] = most
 
     @property
     def _opened(self) -> Gateway:
@@ -406,15 +242,26 @@ class Quotas:
             raise LookupError("the quotas are not open")
         return self._gateway
 
+    @property
+    def _holding(self) -> Holding:
+        if self._made is None:
+            raise LookupError("the quotas are not open")
+        return self._made
+
     def _now(self) -> int:
         return self._opened.clock.now_ns()
 
 
-class _Counting:
-    """A meter for streams that nothing bounds: the gateway counts what passes, so that a cut one is settled by it."""
+def _typical(ctx: Context) -> int:
+    return estimate.prompt_tokens(ctx.request, "typical") if ctx.asked is not None else 0
 
-    def passed(self, tokens: int, text_bytes: int) -> bool:
-        return False
 
-    async def more(self) -> Stop | None:
-        return None
+def _fields(wire: str, deployment: Deployment, told: Sequence[str]) -> Sequence[str]:
+    """Where a provider is told how much it may write: by the wire that it speaks, and as the client wrote it where
+    that is the same."""
+    if deployment.wire == "anthropic" or wire == "openai-completion":
+        return ("max_tokens",)
+    own = tuple(name for name in estimate.BOUNDS if name in deployment.params)
+    if wire == "openai-chat" and (told or own):
+        return told or own
+    return ("max_completion_tokens",) if deployment.provider in ("openai", "azure") else ("max_tokens",)

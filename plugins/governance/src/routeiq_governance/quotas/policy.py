@@ -22,6 +22,8 @@ from routeiq_governance.quotas.rule import Failure, Rule, Unit
 from routeiq_governance.quotas.windows import NANO, SECONDS, Calendar, Every, Forever, Rolling, Window
 
 DIMENSIONS = ("org", "team", "user", "key", "customer", "model", "provider", "tag", "route")
+_SEVERAL = ("tag", "provider")
+"""A request has several of them, and each counts on its own under `*`."""
 _SUBJECTS = {"org": "organization", "key": "api_key", "customer": "end_user"}
 _MOST_EXACT = 9_000_000_000_000_000
 """A sliding count multiplies its amounts, which stay exact below 2^53."""
@@ -55,6 +57,7 @@ class Policy(BaseModel):
     mode: Literal["enforce", "shadow"] = Field(
         "enforce", description="Whether it refuses, or only tells that it would."
     )
+    overrun: Literal["deny"] = Field("deny", description="What happens to a request beyond the limit: it is refused.")
     on_store_failure: Failure = Field(
         "closed", description="While the store is away: refuse, pass a part in each process, or pass (never for money)."
     )
@@ -126,20 +129,20 @@ class Compiled:
 
     def rules(self, told: Mapping[str, tuple[str, ...]], fixed: Mapping[str, str]) -> list[Rule]:
         """Its rules for a request: `told` are the request's values by dimension (ids and aliases), `fixed` the one
-        value a dimension is counted by. None when it does not bound the request; one a value under `tag: "*"`."""
-        values: dict[str, str] = {}
-        tags: tuple[str, ...] = ()
+        value a dimension is counted by. None when it does not bound the request; one a value under `tag: "*"` or
+        `provider: "*"`."""
+        found: list[dict[str, str]] = [{}]
         for dimension, wanted in self.policy.scope.items():
             have = told.get(dimension, ())
             if not have or (wanted != "*" and wanted not in have):
                 return []
             if wanted != "*":
-                values[dimension] = wanted
-            elif dimension == "tag":
-                tags = have
+                values: tuple[str, ...] = (wanted,)
+            elif dimension in _SEVERAL:
+                values = have
             else:
-                values[dimension] = fixed.get(dimension, have[0])
-        found = [{**values, "tag": tag} for tag in tags] if tags else [values]
+                values = (fixed.get(dimension, have[0]),)
+            found = [{**each, dimension: value} for each in found for value in values]
         return [self._rule(each) for each in found]
 
     def _rule(self, values: Mapping[str, str]) -> Rule:
@@ -160,7 +163,11 @@ class Compiled:
             model=values.get("model"),
             provider=values.get("provider"),
             scope=values,
-            seeded=policy.unit != "concurrent" and not policy.rolling and policy.window not in ("minute", "hour"),
+            measure=f":{policy.unit}:{policy.window or 'ever'}",
+            seeded=policy.unit != "concurrent"
+            and not policy.rolling
+            and policy.burst is None
+            and policy.window not in ("minute", "hour"),
         )
 
 

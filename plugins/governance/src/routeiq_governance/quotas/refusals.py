@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from routeiq_governance.quotas.rule import Rule
-from routeiq_governance.quotas.windows import NANO
+from routeiq_governance.quotas.windows import NANO, Span
 from routeiq_sdk import Reject, RequestError
 
 OLD = "1.80"
@@ -27,7 +27,7 @@ def refused(
     if rule.is_money:
         status = budget_status or (400 if profile == OLD else 422)
         message = (
-            f"Budget has been exceeded! Current cost: {_dollars(taken)}, Max budget: {_dollars(rule.limit)}. "
+            f"Budget has been exceeded! Current cost: {dollars(taken)}, Max budget: {dollars(rule.limit)}. "
             f"Policy: {rule.id}, {rule.subject}: {rule.value}."
         )
         return Reject(status, message, "budget_exceeded", code=str(status), retry_after=wait, headers=_reset(span.end))
@@ -41,6 +41,7 @@ def refused(
         "rate_limit_type": kind,
         **_reset(span.end if span.end is not None else now + int(wait * NANO)),
         "ratelimit": f'"{_token(rule.id)}";r={max(0, rule.limit - taken)};t={math.ceil(wait)}',
+        "ratelimit-policy": f'"{_token(rule.id)}";q={rule.limit}{_length(span)}',
         f"x-ratelimit-limit-{'tokens' if kind == 'tokens' else 'requests'}": str(rule.limit),
         f"x-ratelimit-remaining-{'tokens' if kind == 'tokens' else 'requests'}": str(max(0, rule.limit - taken)),
     }
@@ -71,11 +72,16 @@ def _wait(end: int | None, now: int) -> float | None:
     return None if end is None else max(1.0, math.ceil((end - now) / NANO))
 
 
+def _length(span: Span) -> str:
+    return "" if span.end is None else f";w={(span.end - span.start) // NANO}"
+
+
 def _reset(end: int | None) -> dict[str, str]:
     return {} if end is None else {"reset_at": str(end // NANO)}
 
 
-def _dollars(nano: int) -> str:
+def dollars(nano: int) -> str:
+    """Nano-USD as exact dollars."""
     whole, part = divmod(nano, NANO)
     return f"{whole}.{part:09d}".rstrip("0").rstrip(".")
 

@@ -30,8 +30,9 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What a request took."""
+    """What a request took. `calls` are its attempts."""
 
+    calls: int = 1
     input_tokens: int = 0
     output_tokens: int = 0
     cost: int = 0
@@ -41,7 +42,8 @@ class Used:
 class Rule:
     """`id` names it in errors and meters; `subject` is LiteLLM's word for whom it bounds (`api_key`, `team`, ...) with
     `value`, who that is. `limit` is in the unit's own integers (nano-USD for money). `checked` rules only look whether
-    the limit is reached and count afterwards, as LiteLLM's token limits do. `model` and `provider` bound those alone.
+    the limit is reached and count afterwards, as LiteLLM's token limits do. `model`, `provider` and `deployment` bound
+    those alone.
     """
 
     id: str
@@ -57,9 +59,12 @@ class Rule:
     on_store_failure: Failure = "closed"
     model: str | None = None
     provider: str | None = None
+    deployment: str | None = None
     scope: Mapping[str, str] = field(default_factory=dict)
     seeded: bool = False
     """Whether what was spent before the rule was there counts: its meter starts with the ledger's sum."""
+    measure: str = ""
+    """What and how long it counts, where that can change while its id stays: such a change begins a new meter."""
 
     @property
     def is_money(self) -> bool:
@@ -72,7 +77,7 @@ class Rule:
 
     def meter(self, span: Span) -> str:
         """The meter of a window."""
-        return f"{self.id}@{span.start // NANO}"
+        return f"{self.id}{self.measure}@{span.start // NANO}"
 
     def ends(self, span: Span) -> int | None:
         """When the meter may be forgotten: for a sliding count it is needed for one window more."""
@@ -87,7 +92,7 @@ class Rule:
         base, rate = self._parts(demand)
         limit = self.limit
         if self.checked:
-            base, rate, limit = 0, 0, limit - 1
+            base, rate = 1, 0  # takes one until it is settled: a meter at its limit lets nothing more pass
         elif limit == 0:
             base = max(1, base)
         return Charge(
@@ -96,7 +101,7 @@ class Rule:
             base,
             rate,
             self.ends(span),
-            None if span.previous_start is None else f"{self.id}@{span.previous_start // NANO}",
+            None if span.previous_start is None else self.meter(Span(span.previous_start, span.start)),
             span.previous_weight,
             self.enforced,
         )
@@ -107,16 +112,16 @@ class Rule:
 
     def pace(self) -> Pace | None:
         """The rate, for requests with a burst."""
-        if self.burst is None or self.unit != "requests":
+        if self.burst is None or self.unit != "requests" or self.limit == 0:
             return None
         span = self.span(0)
         length = (span.end or 0) - span.start
-        return Pace(f"{self.id}@pace", max(1, length // max(1, self.limit)), self.burst, 1, self.enforced)
+        return Pace(f"{self.id}@pace", max(1, length // self.limit), self.burst, 1, self.enforced)
 
     def amount(self, used: Used) -> int:
         """What a request that is over took."""
         if self.unit == "requests":
-            return 1
+            return min(1, used.calls) if self.deployment is None else used.calls
         if self.unit == "concurrent":
             return 0
         if self.unit == "usd":

@@ -5,7 +5,7 @@ Nothing is stored here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -16,26 +16,59 @@ from routeiq_governance.quotas.rule import Rule, Used
 from routeiq_sdk import Context, Deployment, Outcome, Usage
 from routeiq_sdk.values.meters import Posting
 
-_MILLI = 1_000_000
 _UNANSWERED = ("timeout", "cut", "cancelled")
 
 
+def skeleton(ctx: Context, caller: Caller, now: int) -> Entry:
+    """What every entry of a request says: who called, and when."""
+    return Entry(
+        request_id=ctx.request_id,
+        attempt=1,
+        at=min(now, ctx.received_at),
+        ended_at=now,
+        outcome="lost",
+        status=0,
+        route=ctx.route,
+        key_id=caller.key_id or (ctx.principal.id if caller.user is None else None),
+        user_id=caller.user,
+        team_id=caller.team,
+        organization_id=caller.organization,
+        customer_id=ctx.end_user,
+        tags=tuple(sorted(ctx.tags)),
+    )
+
+
+def billed(
+    outcome: Outcome, deployment: Deployment | None, prompt: Callable[[], int], unpriced: int
+) -> tuple[Usage, int]:
+    """Usage and cost of an attempt. A call that went out and was not answered is charged its prompt, marked estimated:
+    the provider may bill it. `unpriced` is what a call costs whose price nobody knows."""
+    usage, cost = outcome.usage, outcome.cost
+    price = deployment.price if deployment is not None else None
+    if usage is None and outcome.dispatched and outcome.kind in _UNANSWERED:
+        usage = Usage(prompt(), 0, estimated=True)
+        cost = price.cost(usage) if price is not None else None
+    if cost is None:
+        cost = unpriced if usage is not None and price is None else 0
+    return usage or Usage(), cost
+
+
 def entries_of(
-    ctx: Context, caller: Caller, hold: Hold | None, deployments: Mapping[str, Deployment], input_tokens: int, now: int
+    ctx: Context,
+    caller: Caller,
+    hold: Hold | None,
+    deployments: Mapping[str, Deployment],
+    prompt: Callable[[], int],
+    now: int,
+    unpriced: int = 0,
 ) -> list[Entry]:
-    """The entries of a finished request. A call that went out and was not answered is charged its prompt, marked
-    estimated: the provider may bill it."""
+    """The entries of a finished request; `prompt` tells the usual number of tokens of its prompt."""
     found = []
+    base = skeleton(ctx, caller, now)
     for number, outcome in enumerate((each for each in ctx.attempts if each.kind != "vetoed"), start=1):
-        usage, cost = outcome.usage, outcome.cost
         deployment = deployments.get(outcome.deployment_id)
-        price = deployment.price if deployment is not None else None
-        if usage is None and outcome.dispatched and outcome.kind in _UNANSWERED:
-            usage = Usage(input_tokens, 0, estimated=True)
-            cost = price.cost(usage) if price is not None else None
-        found.append(
-            _entry(ctx, caller, outcome, number, usage or Usage(), cost or 0, price.version if price else None, now)
-        )
+        usage, cost = billed(outcome, deployment, prompt, unpriced)
+        found.append(_entry(ctx, base, outcome, number, usage, cost, deployment))
     if not found:
         return []
     found[-1] = msgspec.structs.replace(found[-1], meters=_taken(hold, found) if hold is not None else ())
@@ -49,13 +82,12 @@ def postings(entries: Sequence[Entry]) -> list[Posting]:
 
 def _entry(
     ctx: Context,
-    caller: Caller,
+    base: Entry,
     outcome: Outcome,
     number: int,
     usage: Usage,
     cost: int,
-    price_version: str | None,
-    now: int,
+    deployment: Deployment | None,
 ) -> Entry:
     told: dict[str, object] = {
         "surface": ctx.surface,
@@ -67,19 +99,12 @@ def _entry(
         "reasoning_tokens": usage.reasoning_tokens or None,
     }
     asked = ctx.asked
-    return Entry(
-        request_id=ctx.request_id,
+    price = deployment.price if deployment is not None else None
+    return msgspec.structs.replace(
+        base,
         attempt=number,
-        at=min(now, ctx.received_at),
-        ended_at=now,
         outcome=outcome.kind,
         status=outcome.status,
-        route=ctx.route,
-        key_id=caller.key_id or (ctx.principal.id if caller.user is None else None),
-        user_id=caller.user,
-        team_id=caller.team,
-        organization_id=caller.organization,
-        customer_id=ctx.end_user,
         model_group=outcome.group or (asked.model if asked is not None else None),
         model=outcome.model,
         deployment_id=outcome.deployment_id,
@@ -88,8 +113,7 @@ def _entry(
         output_tokens=usage.output_tokens,
         estimated=usage.estimated,
         cost=cost,
-        price_version=price_version,
-        tags=tuple(sorted(ctx.tags)),
+        price_version=price.version if price is not None else None,
         detail={name: value for name, value in told.items() if value is not None},
     )
 
@@ -107,10 +131,12 @@ def _used(rule: Rule, entries: Sequence[Entry]) -> Used:
     own = [
         entry
         for entry in entries
-        if (rule.model is None or rule.model in ("*", entry.model_group))
-        and (rule.provider is None or rule.provider in ("*", entry.provider))
+        if (rule.model is None or rule.model == entry.model_group)
+        and (rule.provider is None or rule.provider == entry.provider)
+        and (rule.deployment is None or rule.deployment == entry.deployment_id)
     ]
     return Used(
+        len(own),
         sum(entry.input_tokens for entry in own),
         sum(entry.output_tokens for entry in own),
         sum(entry.cost for entry in own),

@@ -6,16 +6,19 @@ Holds of living processes are renewed by `gate`.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from secrets import token_hex
+from typing import Any
 
 import msgspec
 import structlog
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from routeiq_governance.ledger.book import Ledger
 from routeiq_governance.ledger.entry import LOST, Entry, Taken, packed, unpacked
 from routeiq_governance.store.database import Database
 from routeiq_governance.store.tables import entries as entry_table
+from routeiq_governance.store.tables import meters as meter_table
 from routeiq_sdk import Gateway, StoreUnavailable
 from routeiq_sdk.values.meters import Overdue, Posting
 
@@ -24,14 +27,16 @@ log = structlog.get_logger("routeiq.governance.sweep")
 _LEASE = "governance.sweep"
 _EACH_SECONDS = 2.0
 _LEASE_SECONDS = 10.0
+_BATCH = 100
+_CLEAN_NS = 600 * 1_000_000_000
 MONEY = "money"
 COUNTED = "counted"
 
 
-def note_of(entry: Entry, money: list[str], counted: list[str]) -> bytes:
-    """What a hold carries for the sweeper: the entry to write if its process dies, which meters count money and which
-    count anything that is used up."""
-    return packed([msgspec.structs.replace(entry, detail={MONEY: money, COUNTED: counted})])
+def note_of(entry: Entry, named: Mapping[str, Any], money: list[str], counted: list[str]) -> bytes:
+    """What a hold carries for the sweeper: the entry to write if its process dies, with fields of the model it was held
+    for, which meters count money and which count anything that is used up."""
+    return packed([msgspec.structs.replace(entry, **named, detail={MONEY: money, COUNTED: counted})])
 
 
 class Sweeper:
@@ -41,6 +46,7 @@ class Sweeper:
         self._database = database
         self._ledger = ledger
         self._owner = token_hex(8)
+        self._cleaned = 0
 
     async def run(self, gateway: Gateway) -> None:
         """Sweep until cancelled."""
@@ -49,12 +55,24 @@ class Sweeper:
             try:
                 if await gateway.state.acquire(_LEASE, self._owner, _LEASE_SECONDS) is None:
                     continue
-                for overdue in await gateway.meters.overdue():
-                    await self._settle(gateway, overdue)
+                await self.sweep(gateway)
             except StoreUnavailable:
                 continue
             except Exception as error:
                 log.error("sweeping failed", error=type(error).__name__, detail=str(error))
+
+    async def sweep(self, gateway: Gateway) -> None:
+        """Settle what is overdue now, and forget meters in the database whose windows are long over."""
+        while late := await gateway.meters.overdue(_BATCH):
+            for overdue in late:
+                await self._settle(gateway, overdue)
+            if len(late) < _BATCH or not await gateway.state.renew(_LEASE, self._owner, _LEASE_SECONDS):
+                break
+        now = gateway.clock.now_ns()
+        if now - self._cleaned > _CLEAN_NS:
+            self._cleaned = now
+            async with self._database.begin() as connection:
+                await connection.execute(delete(meter_table).where(meter_table.c.ends < now))
 
     async def _settle(self, gateway: Gateway, overdue: Overdue) -> None:
         taken = await self._known(overdue.hold)

@@ -5,10 +5,10 @@ Queries belong to the rooms that ask them.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 
-from sqlalchemy import event, exc, text
+from sqlalchemy import Connection, event, exc, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -17,13 +17,18 @@ from routeiq_governance.config import GovernanceConfig
 from routeiq_governance.store import schema
 from routeiq_governance.store.secrets import Sealer, open_sealer
 from routeiq_governance.store.tables import changes
-from routeiq_sdk import Gateway, PluginError, Secret, StoreUnavailable
+from routeiq_sdk import Gateway, PluginError, RequestError, Secret, StoreUnavailable
 from routeiq_sdk.gateway import Clock
 from routeiq_sdk.values.health import Health
 
 _FILE = "governance.sqlite3"
 _POOL = 5
 _SECONDS = 5.0
+_COMMAND_SECONDS = 30.0
+_NO_SUCH_CHARACTER = "22021"
+_PASSING = ("08", "40", "53", "55", "57")
+"""Classes of SQLSTATE that pass by themselves: connections, conflicts of transactions, resources, locks, shutdowns."""
+_READS = "governance_reads"
 
 
 class Database:
@@ -31,7 +36,8 @@ class Database:
 
     def __init__(self, config: GovernanceConfig) -> None:
         self._url = config.database_url
-        self._secrets = config.encryption_key
+        self._secrets = _several(config.encryption_key)
+        self._peppers = _several(config.pepper)
         self._sealer: Sealer | None = None
         self._engine: AsyncEngine | None = None
         self._clock: Clock | None = None
@@ -40,31 +46,9 @@ class Database:
         """Connect, and refuse a schema of another revision."""
         self._clock = gateway.clock
         url = self._url.reveal() if self._url is not None else f"sqlite+aiosqlite:///{gateway.data_dir / _FILE}"
-        try:
-            parsed = make_url(url)
-        except exc.ArgumentError:
-            raise PluginError(
-                "governance", "general_settings.database_url is no address", mend="postgresql://user:...@host/name"
-            ) from None
-        if parsed.get_backend_name() == "postgresql":
-            query = {name: value for name, value in parsed.query.items() if name not in ("schema", "connection_limit")}
-            parsed = parsed.set(drivername="postgresql+asyncpg", query=query)
-            self._engine = create_async_engine(
-                parsed, pool_size=_POOL, max_overflow=0, pool_timeout=_SECONDS, connect_args={"timeout": _SECONDS}
-            )
-        elif parsed.get_backend_name() == "sqlite":
-            self._engine = create_async_engine(parsed.set(drivername="sqlite+aiosqlite"))
-            _prepare_sqlite(self._engine)
-        else:
-            raise PluginError(
-                "governance",
-                f"general_settings.database_url names {parsed.get_backend_name()}",
-                mend="use PostgreSQL, or leave it out for the embedded SQLite file",
-            )
-
-        secrets = (self._secrets,) if isinstance(self._secrets, Secret) else self._secrets
+        self._engine = make_engine(url)
         embedded = self._engine.dialect.name == "sqlite"
-        self._sealer = open_sealer(secrets, gateway.data_dir, shared=not embedded)
+        self._sealer = open_sealer(self._secrets, gateway.data_dir, shared=not embedded, peppers=self._peppers)
         try:
             async with self.begin() as connection:
                 found = await connection.run_sync(schema.revision)
@@ -107,18 +91,20 @@ class Database:
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that writes; committed at the end. Raises `StoreUnavailable`."""
-        try:
+        """A transaction that writes; committed at the end. Raises `StoreUnavailable`, and `RequestError(400)` for a text
+        that no database can hold."""
+        with reaching():
             async with self.engine.begin() as connection:
                 yield connection
-        except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError, OSError) as error:
-            raise StoreUnavailable(f"the governance database cannot be reached: {type(error).__name__}") from error
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A connection for reading. Raises `StoreUnavailable`."""
-        async with self.begin() as connection:
-            yield connection
+        """A transaction that only reads, beside any writer. Raises as `begin` does."""
+        with reaching():
+            async with self.engine.connect() as opened:
+                connection = await opened.execution_options(**{_READS: True})
+                async with connection.begin():
+                    yield connection
 
     async def touch(self, connection: AsyncConnection, kind: str) -> None:
         """Say, in the transaction of a change, that cached things of this kind are stale."""
@@ -138,8 +124,69 @@ class Database:
         return Health()
 
 
+def _several(secrets: Sequence[Secret] | Secret) -> Sequence[Secret]:
+    return (secrets,) if isinstance(secrets, Secret) else secrets
+
+
+@contextmanager
+def reaching() -> Iterator[None]:
+    """Faults of the connection become `StoreUnavailable`; others are errors of ours and stay what they are."""
+    try:
+        yield
+    except UnicodeEncodeError:
+        raise _unstorable() from None
+    except exc.DBAPIError as error:
+        state = str(getattr(error.orig, "sqlstate", None) or "")
+        if state == _NO_SUCH_CHARACTER:
+            raise _unstorable() from None
+        lost = isinstance(error, exc.OperationalError | exc.InterfaceError) or error.connection_invalidated
+        if lost or state[:2] in _PASSING:
+            raise _away(error) from error
+        raise
+    except (exc.TimeoutError, OSError) as error:
+        raise _away(error) from error
+
+
+def _away(error: Exception) -> StoreUnavailable:
+    return StoreUnavailable(f"the governance database cannot be reached: {type(error).__name__}")
+
+
+def _unstorable() -> RequestError:
+    return RequestError(400, "A text holds characters that cannot be stored.", code="400")
+
+
+def make_engine(url: str, *, command_seconds: float | None = _COMMAND_SECONDS) -> AsyncEngine:
+    """An engine for PostgreSQL (in LiteLLM's form of an address, too) or SQLite. Raises `PluginError`."""
+    try:
+        parsed = make_url(url)
+    except exc.ArgumentError:
+        raise PluginError(
+            "governance", "general_settings.database_url is no address", mend="postgresql://user:...@host/name"
+        ) from None
+    backend = parsed.get_backend_name()
+    if backend in ("postgresql", "postgres"):
+        query = {name: value for name, value in parsed.query.items() if name not in ("schema", "connection_limit")}
+        parsed = parsed.set(drivername="postgresql+asyncpg", query=query)
+        return create_async_engine(
+            parsed,
+            pool_size=_POOL,
+            max_overflow=0,
+            pool_timeout=_SECONDS,
+            connect_args={"timeout": _SECONDS, "command_timeout": command_seconds},
+        )
+    if backend == "sqlite":
+        engine = create_async_engine(parsed.set(drivername="sqlite+aiosqlite"))
+        _prepare_sqlite(engine)
+        return engine
+    raise PluginError(
+        "governance",
+        f"general_settings.database_url names {backend}",
+        mend="use PostgreSQL, or leave it out for the embedded SQLite file",
+    )
+
+
 def _prepare_sqlite(engine: AsyncEngine) -> None:
-    """WAL for readers beside one writer; transactions begin as writers, so that none fails half-way on a lock."""
+    """WAL for readers beside one writer. What writes begins as a writer, so that none fails half-way on a lock."""
 
     @event.listens_for(engine.sync_engine, "connect")
     def connected(connection: object, _record: object) -> None:
@@ -150,5 +197,6 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
         cursor.close()
 
     @event.listens_for(engine.sync_engine, "begin")
-    def begun(connection: object) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")  # type: ignore[attr-defined]
+    def begun(connection: Connection) -> None:
+        reads = connection.get_execution_options().get(_READS, False)
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

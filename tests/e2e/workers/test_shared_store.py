@@ -1,0 +1,77 @@
+"""What two workers share without a line of configuration, over real HTTP and real processes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from pathlib import Path
+
+import aiohttp
+
+from .conftest import DEADLINE, KEY, StartWorkers
+
+
+async def test_two_workers_share_limits_leases_and_messages(workers: StartWorkers, tmp_path: Path) -> None:
+    async with workers() as gateway:
+        await gateway.listening()
+        granted: Counter[int] = Counter()
+        refused: Counter[int] = Counter()
+        asked = 0
+        async with asyncio.timeout(DEADLINE):
+            while len(granted) < 2 or len(refused) < 2:  # the kernel chooses the worker of each connection
+                batch = await asyncio.gather(*(gateway.ask("take", f"h{asked + n}") for n in range(20)))
+                asked += len(batch)
+                for status, worker, value in batch:
+                    assert status == 200
+                    (granted if value else refused)[worker] += 1
+        assert granted.total() == 40
+
+        leases = await gateway.ask_all("lease", "leader")
+        assert sorted(leases.values()) == [False, True]
+
+        async with asyncio.timeout(DEADLINE):
+            while set((await gateway.ask_all("heard", "listens")).values()) != {True}:
+                await asyncio.sleep(0.05)
+        await gateway.ask("tell", "hello")
+        async with asyncio.timeout(DEADLINE):
+            while set(map(tuple, (await gateway.ask_all("heard", "messages")).values())) != {("hello",)}:
+                await asyncio.sleep(0.05)
+        assert (tmp_path / "data" / "state.sqlite3").exists()
+
+
+async def test_the_start_and_the_status_say_which_store_and_why(workers: StartWorkers) -> None:
+    async with workers() as gateway:
+        await gateway.listening()
+        async with (
+            aiohttp.ClientSession(gateway.url, headers={"authorization": f"Bearer {KEY}"}) as session,
+            session.get("/routeiq/v1/status") as response,
+        ):
+            status = await response.json()
+        assert status["workers"] == 2
+        assert status["state"] == {
+            "store": "sqlite",
+            "why": "2 workers, and no key names a store",
+            "status": "ok",
+            "reason": "",
+        }
+        gateway.process.terminate()
+        assert await gateway.ended() == 0
+    logged = [json.loads(line) for line in gateway.lines if line.startswith("{")]
+    told = [line for line in logged if line["event"] == "state store"]
+    assert [line["store"] for line in told] == ["sqlite"] * 2
+
+
+async def test_memory_that_two_workers_cannot_share_is_refused_at_the_start(workers: StartWorkers) -> None:
+    async with workers(state={"url": "memory://"}) as gateway:
+        assert await gateway.ended() == 78
+    assert "routeiq.state.url is memory://, which 2 workers cannot share" in "\n".join(gateway.lines)
+
+
+async def test_a_store_that_is_away_stops_the_start_and_says_so(workers: StartWorkers) -> None:
+    url = "postgresql://me:hunter2secret@127.0.0.1:1/db"
+    async with workers(state={"url": url}, server={"workers": 1}) as gateway:
+        assert await gateway.ended() == 1
+    said = "\n".join(gateway.lines)
+    assert "the state store (postgresql) cannot be reached: ConnectionRefusedError" in said
+    assert "hunter2secret" not in said
