@@ -18,7 +18,13 @@ from routeiq_testkit.installed import PluginFolder
 
 GUARDRAIL = "guardrails: [{guardrail_name: a, litellm_params: {guardrail: aporia}}]"
 HEAVY = {"litellm", "sklearn", "joblib", "redis", "sqlalchemy", "numpy", "pandas", "torch"}
-_OPTIONAL = {"uvloop", "httptools", "colorama", "sniffio"}  # used by others where they happen to be installed
+_OPTIONAL = {
+    "greenlet",
+    "uvloop",
+    "httptools",
+    "colorama",
+    "sniffio",
+}  # used by others where they happen to be installed
 GOLDEN = Path(__file__).parent / "golden" / "imported_at_start.txt"
 
 

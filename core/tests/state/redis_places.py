@@ -84,8 +84,8 @@ class AtAPlace:
     them."""
 
     ttl = 60.0
-    machine_examples = 5
-    machine_steps = 30
+    machine_examples = 10
+    machine_steps = 40
     server: Any
     first: RedisStores
     ahead = 0

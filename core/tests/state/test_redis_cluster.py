@@ -18,8 +18,6 @@ class TestClusterStateKeepsTheContract(StateAtAPlace):
 
 
 class TestClusterMetersKeepTheContract(MetersAtAPlace):
-    machine_examples = 2
-
     @pytest.fixture(autouse=True)
     def place(self, valkey_cluster: ValkeyCluster) -> None:
         self.server = valkey_cluster

@@ -11,22 +11,16 @@ from routeiq_testkit.servers import ValkeySentinels
 from .redis_places import MetersAtAPlace, StateAtAPlace, stores, until_back
 
 
-class OfSentinels:
-    """What both contracts need: the primary is flushed."""
-
-    server: ValkeySentinels
-
+class TestSentinelStateKeepsTheContract(StateAtAPlace):
     @pytest.fixture(autouse=True)
     def place(self, valkey_sentinels: ValkeySentinels) -> None:
         self.server = valkey_sentinels
 
 
-class TestSentinelStateKeepsTheContract(OfSentinels, StateAtAPlace):
-    pass
-
-
-class TestSentinelMetersKeepTheContract(OfSentinels, MetersAtAPlace):
-    machine_examples = 2
+class TestSentinelMetersKeepTheContract(MetersAtAPlace):
+    @pytest.fixture(autouse=True)
+    def place(self, valkey_sentinels: ValkeySentinels) -> None:
+        self.server = valkey_sentinels
 
 
 async def test_a_promotion_is_followed_and_the_meters_are_lost_until_restored(

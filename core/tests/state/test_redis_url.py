@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -121,3 +123,8 @@ async def tls_before(server: ValkeyServer, context: ssl.SSLContext) -> AsyncIter
     listener = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
     async with listener:
         yield listener.sockets[0].getsockname()[1]
+
+
+def test_nobody_who_has_another_store_imports_redis() -> None:
+    code = "import sys, routeiq.app, routeiq.state.open; sys.exit('redis' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

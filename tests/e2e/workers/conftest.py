@@ -25,7 +25,7 @@ from routeiq_testkit.gateway import openai_row
 from routeiq_testkit.installed import PluginFolder
 
 KEY = "sk-workers-6b1f0c9d27ae83fa"
-DEADLINE = 45.0
+DEADLINE = 60.0
 SHARES = dedent(
     """
     from __future__ import annotations
@@ -34,6 +34,13 @@ SHARES = dedent(
     from routeiq_sdk import *
     from routeiq_sdk.values.http import HttpRequest, HttpResponse
     from routeiq_sdk.values.meters import Charge, Held
+
+    @contextlib.contextmanager
+    def refused_while_away() -> Any:
+        try:
+            yield
+        except StoreUnavailable:
+            raise RequestError(503, "The store is away.", type="no_db_connection") from None
 
     class Fixture(Plugin[PluginConfig]):
         @hookimpl
@@ -58,19 +65,19 @@ SHARES = dedent(
                     self.messages.append(message.decode())
 
         async def take(self, request: HttpRequest) -> HttpResponse:
-            try:
+            with refused_while_away():
                 got = await self.gateway.meters.reserve(request.path_params["word"], [Charge("m", 40, base=1)])
-            except StoreUnavailable:
-                raise RequestError(503, "The store is away.", type="no_db_connection") from None
             return self.answer(isinstance(got, Held))
 
         async def lease(self, request: HttpRequest) -> HttpResponse:
             owner = f"worker-{self.gateway.worker}"
-            lease = await self.gateway.state.acquire(request.path_params["word"], owner, 60)
+            with refused_while_away():
+                lease = await self.gateway.state.acquire(request.path_params["word"], owner, 600)
             return self.answer(lease is not None)
 
         async def tell(self, request: HttpRequest) -> HttpResponse:
-            await self.gateway.state.publish("c", request.path_params["word"].encode())
+            with refused_while_away():
+                await self.gateway.state.publish("c", request.path_params["word"].encode())
             return self.answer(True)
 
         async def heard(self, request: HttpRequest) -> HttpResponse:
@@ -119,13 +126,21 @@ class Workers:
             body = await response.json()
             return response.status, body.get("worker", -1), body.get("value")
 
+    async def surely(self, what: str, word: str) -> tuple[int, Any]:
+        """The same, asked again while a busy machine keeps the store from answering in time."""
+        async with asyncio.timeout(DEADLINE):
+            while True:
+                status, worker, value = await self.ask(what, word)
+                if status != 503:
+                    assert status == 200
+                    return worker, value
+
     async def ask_all(self, what: str, word: str, workers: int = 2) -> dict[int, Any]:
         """Ask until each worker answered once; the last answer of each."""
         answers: dict[int, Any] = {}
         async with asyncio.timeout(DEADLINE):
             while len(answers) < workers:
-                status, worker, value = await self.ask(what, word)
-                assert status == 200
+                worker, value = await self.surely(what, word)
                 answers[worker] = value
         return answers
 

@@ -44,8 +44,6 @@ async def test_the_command_migrates_once_and_a_start_before_it_names_it(
     code, told = await migrate(path, "--check", "--json")
     line = {"schema": "state", "revision": "0001", "needed": "0001", "migrated": False}
     assert (code, json.loads(told)) == (0, {"ok": True, "schemas": [line]})
-    async with workers(state={"url": url}, plugins={}, server={"workers": 1}) as gateway:
-        await gateway.listening()
 
 
 async def test_a_configuration_without_postgresql_has_nothing_to_migrate(tmp_path: Path) -> None:
@@ -63,7 +61,7 @@ async def test_a_database_that_is_killed_degrades_the_gateway_until_it_is_back(
     assert (await migrate(tmp_path / "routeiq.yaml", site=plugin_folder.folder))[0] == 0
     async with workers(state={"url": url}) as gateway:
         await gateway.listening()
-        assert await gateway.ask("take", "before") in ((200, 0, True), (200, 1, True))
+        assert (await gateway.surely("take", "before"))[1] is True
         postgres.kill()
         assert (await gateway.ask("take", "away"))[0] == 503
         ready, reasons = await until(gateway.url, "degraded")

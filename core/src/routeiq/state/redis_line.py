@@ -94,6 +94,8 @@ class Line:
                     answer.set_exception(reply)
                 else:
                     answer.set_result(reply)
+        except AuthenticationError as error:
+            self._lose(_refused(error))
         except (RedisError, OSError) as error:
             self._lose(LineLost(_told(error)))
         except IndexError:
@@ -128,7 +130,7 @@ class Line:
         while self._waiting:
             answer, _, _ = self._waiting.popleft()
             if not answer.done():
-                answer.set_exception(LineLost(lost.reason, late=lost.late))
+                answer.set_exception(LineLost(lost.reason, late=lost.late, refused=lost.refused))
         if asyncio.current_task() is not self._reader:
             self._reader.cancel()
         if self.on_lost is not None:
@@ -150,7 +152,7 @@ async def connect(options: Mapping[str, Any], *, tls: bool, seconds: float = CON
             await connection.connect()  # type: ignore[no-untyped-call]
     except AuthenticationError as error:
         await hang_up(connection)
-        raise LineLost(f"it does not let us in ({_told(error)})", sent=False, refused=True) from None
+        raise _refused(error) from None
     except (RedisError, OSError) as error:
         await hang_up(connection)
         raise LineLost(_told(error), sent=False, late=isinstance(error, TimeoutError)) from None
@@ -166,6 +168,10 @@ async def hang_up(connection: AbstractConnection) -> None:
         await connection.disconnect(nowait=True)
     except (RedisError, OSError):
         pass
+
+
+def _refused(error: Exception) -> LineLost:
+    return LineLost(f"it does not let us in ({_told(error)})", refused=True)
 
 
 def _told(error: Exception) -> str:

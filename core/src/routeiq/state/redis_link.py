@@ -56,7 +56,8 @@ class RedisLink:
         except LineLost as lost:
             if lost.refused:
                 raise ConfigError(
-                    f"the state store at {self.servers.place}: {lost.reason}", mend="correct the user and password"
+                    f"the state store at {self.servers.place}: {lost.reason}",
+                    mend="correct the user, the password, or what this user may do",
                 ) from None
             raise self._unavailable(lost.reason) from None
 
@@ -181,7 +182,8 @@ class RedisLink:
 
 def _error(refusal: ResponseError) -> Exception:
     """What a caller is told of a refusal."""
-    if isinstance(refusal, OutOfMemoryError):
+    # A script of Redis 6 wraps the reason into another error. It is always its first write that is refused.
+    if isinstance(refusal, OutOfMemoryError) or "OOM command not allowed" in str(refusal):
         return StateFull("the state store has no memory left")
     kind, _, name = str(refusal).partition(" ")
     if kind == "OVERFLOW":

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from redis.exceptions import ResponseError
+from redis.exceptions import NoPermissionError, ResponseError
 
 from routeiq.state.redis_line import CALL_SECONDS, Line, LineLost, open_line
 from routeiq.state.redis_url import Address, RedisPlace
@@ -35,7 +35,7 @@ class RedisServers:
             await line.ask("EXISTS", self.tag)
         except ResponseError as refusal:
             await line.aclose()
-            raise LineLost(str(refusal)) from None
+            raise LineLost(str(refusal), refused=isinstance(refusal, NoPermissionError)) from None
         except BaseException:
             await line.aclose()
             raise

@@ -20,11 +20,9 @@ T = TypeVar("T")
 _POOL = 8
 _FRESH_SECONDS = 900
 _THOUSAND = 1000
+_TIME = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"
 # A promoted standby is on another timeline, and may lack the last commits of its predecessor.
-_GREETING = """
-SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint),
-       substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)
-"""
+_TIMELINE = "SELECT substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)"
 _FOREIGN_PARAMETERS = frozenset({"schema", "connection_limit", "pool_timeout", "pgbouncer", "connect_timeout"})
 
 
@@ -56,14 +54,24 @@ class PostgresDatabase(SqlDatabase):
 
     def _greet(self, connection: Any, _record: Any) -> None:
         before = self.clock.monotonic()
-        cursor = connection.cursor()
-        cursor.execute(_GREETING)
-        microseconds, timeline = cursor.fetchone()
+        microseconds = int(_scalar(connection, _TIME))
+        self._greeted_at = (before + self.clock.monotonic()) / 2
+        self._server_ns = microseconds * _THOUSAND
+        try:
+            timeline = _scalar(connection, _TIMELINE)
+        except connection.dbapi.Error:
+            timeline = "unknown"  # some managed servers have no such function: they keep commits over a failover
+        self.epoch = f"timeline {timeline}"
+
+
+def _scalar(connection: Any, statement: str) -> Any:
+    cursor = connection.cursor()
+    try:
+        cursor.execute(statement)
+        return cursor.fetchone()[0]
+    finally:
         cursor.close()
         connection.rollback()
-        self._greeted_at = (before + self.clock.monotonic()) / 2
-        self._server_ns = int(microseconds) * _THOUSAND
-        self.epoch = f"timeline {timeline}"
 
 
 def async_url(url: str) -> URL:

@@ -27,8 +27,8 @@ T = TypeVar("T")
 
 _BUSY_SHARE = 0.75  # of a call's time may go by in waiting for other writers
 # SQLite's own waits grow to 100 ms, in which others pass by again and again.
-_LEAST_WAIT_SECONDS = 0.0002
-_LONGEST_WAIT_SECONDS = 0.002
+_LEAST_WAIT_SECONDS = 0.0001
+_LONGEST_WAIT_SECONDS = 0.001
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 

@@ -25,7 +25,14 @@ class ModelCounter(Plugin[ModelCounterConfig]):
 
     @hookimpl
     def register_routes(self, routes: Routes) -> None:
-        routes.add("GET", "/acme/model-counts", self._tell, access="admin", action="usage:read", summary="Finished requests by model")
+        routes.add(
+            "GET",
+            "/acme/model-counts",
+            self._tell,
+            access="admin",
+            action="usage:read",
+            summary="Finished requests by model",
+        )
 
     @hookimpl
     def record(self, ctx: Context, record: Record) -> None:

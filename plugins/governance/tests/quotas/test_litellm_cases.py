@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+from routeiq_governance.quotas.counting import Prompt
+from routeiq_governance.quotas.estimate import demand
 from routeiq_sdk import Price
 from routeiq_sdk.testing import make_request
 from routeiq_testkit import Reply, ScriptedUpstream, Usage
-
-from routeiq_governance.quotas.counting import Prompt
-from routeiq_governance.quotas.estimate import demand
 
 from .conftest import Govern
 from .world import INPUT, OUTPUT, Governed

@@ -56,14 +56,21 @@ class Granting:
             raise refusals.beyond(f"{', '.join(wanted.permission.patterns())} at {wanted.scope} {wanted.id}".rstrip())
 
     async def credential(
-        self, caller: Caller, user: str, team: str | None, within: AsyncConnection | None = None
+        self,
+        caller: Caller,
+        user: str,
+        team: str | None,
+        within: AsyncConnection | None = None,
+        *,
+        is_known: bool = False,
     ) -> None:
-        """Whether the caller may do all that a key of `user` (in `team`, if any) could do. Raises `RequestError`."""
+        """Whether the caller may do all that a key of `user` (in `team`, if any) could do. Raises `RequestError`: 404
+        for a user of another tenant, unless the caller met it already (`is_known`)."""
         standing = await self._callers.standing(caller, within)
         if standing.covers(_OWNER, await self._at("global", "", within)):
             return
         row, home = await self._places.user(user, within), await self._places.find("user", user, within)
-        if row is None or home is None or not standing.knows(home):
+        if row is None or home is None or not (is_known or standing.knows(home)):
             raise refusals.not_found("user", user)
         role, organization = row
         if team is not None:

@@ -61,7 +61,7 @@ class Questions:
             raise await self._refusal(caller, standing, action, place, within)
         user, team = await self._acts_for(action, place, within)
         if user is not None and user != caller.user:
-            await self._granting.credential(caller, user, team, within)
+            await self._granting.credential(caller, user, team, within, is_known=place.scope != "member")
 
     async def allows(
         self, caller: Caller, action: str, scope: str, id: str | None, within: AsyncConnection | None

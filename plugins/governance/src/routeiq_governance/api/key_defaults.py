@@ -17,6 +17,31 @@ from routeiq_sdk import FromLitellm, PluginConfig
 _LENGTHS = ("duration", "budget_duration")
 
 
+class TeamKeys(PluginConfig):
+    """`key_generation_settings.team_key_generation`: who makes keys of a team, and what they must say."""
+
+    allowed_team_member_roles: tuple[str, ...] | None = Field(
+        None, description="Roles in the team whose holders make keys of it: `admin`, `user`."
+    )
+    required_params: tuple[str, ...] = Field((), description="Fields without which no key of a team is made.")
+
+
+class PersonalKeys(PluginConfig):
+    """`key_generation_settings.personal_key_generation`: who makes keys that belong to no team."""
+
+    allowed_user_roles: tuple[str, ...] | None = Field(
+        None, description="Roles of users who make such keys: `proxy_admin`, `internal_user`, ..."
+    )
+    required_params: tuple[str, ...] = Field((), description="Fields without which no such key is made.")
+
+
+class KeyGeneration(PluginConfig):
+    """`litellm_settings.key_generation_settings`: who makes keys. Proxy admins always do."""
+
+    team_key_generation: TeamKeys | None = Field(None, description="Keys of teams.")
+    personal_key_generation: PersonalKeys | None = Field(None, description="Keys that belong to no team.")
+
+
 class KeySettings(PluginConfig):
     """Rules for new keys."""
 
@@ -26,6 +51,9 @@ class KeySettings(PluginConfig):
     upperbound_key_generate_params: Annotated[
         Mapping[str, Any], FromLitellm("litellm_settings.upperbound_key_generate_params")
     ] = Field(default_factory=dict, description="The most a new key may be given: numbers and durations by field.")
+    key_generation_settings: Annotated[
+        KeyGeneration | None, FromLitellm("litellm_settings.key_generation_settings")
+    ] = Field(None, description="Who makes keys, and what they must say of them.")
     disable_custom_api_keys: Annotated[bool, FromLitellm("general_settings.disable_custom_api_keys")] = Field(
         False, description="Whether callers may not choose their keys."
     )

@@ -23,12 +23,13 @@ from routeiq_governance.api.fields import (
     text,
     texts,
 )
+from routeiq_governance.api.key_places import organization_of, scope_of
 from routeiq_governance.api.key_rows import KEPT
 from routeiq_governance.api.patching import COMMON, patched
 from routeiq_governance.api.shapes import duration, later, nano, wrong
 from routeiq_governance.identity import credentials
 from routeiq_governance.identity.caller import Caller
-from routeiq_governance.store.entities import Key, User, keys, organizations, teams
+from routeiq_governance.store.entities import Key, User, keys
 
 if TYPE_CHECKING:
     from routeiq_governance.parts import Parts
@@ -66,15 +67,6 @@ NEW: Mapping[str, Check] = {
 }
 
 
-def scope_of(team: str | None, user: str | None, organization: str | None) -> tuple[str, str | None]:
-    """In whose scope a key lies."""
-    if team is not None:
-        return ("member", f"{team}/{user}") if user is not None else ("team", team)
-    if user is not None:
-        return "user", user
-    return ("organization", organization) if organization is not None else ("global", None)
-
-
 async def make_key(
     parts: Parts,
     change: Change,
@@ -82,7 +74,6 @@ async def make_key(
     fields: Mapping[str, Any],
     *,
     service_account: bool = False,
-    replaces: str | None = None,
 ) -> tuple[Key, str]:
     """A new key and its text. Asks what the caller may grant; raises `RequestError`."""
     chosen = fields.get("key")
@@ -96,26 +87,21 @@ async def make_key(
     if await keys.get(change.connection, id) is not None:
         raise wrong("key", "this key exists already")
     await refuse_taken_alias(change, fields.get("key_alias"), id)
-    team_id, organization = fields.get("team_id"), fields.get("organization_id")
-    if team_id is not None:
-        team = await teams.get(change.connection, team_id)
-        if team is None:
-            raise missing("team", team_id, "team_id")
-        organization = organization or team.organization_id
-    elif organization is not None and await organizations.get(change.connection, organization) is None:
-        raise missing("organization", organization, "organization_id")
+    team_id, user_id = fields.get("team_id"), fields.get("user_id")
+    organization = await organization_of(
+        parts, change.connection, caller, team_id, user_id, fields.get("organization_id")
+    )
     await may_name(parts, caller, change.connection, fields)
     key = Key(
         id=id,
         verifier=parts.database.sealer.verifier(secret),
         name=fields.get("key_name") or credentials.masked(secret),
         alias=fields.get("key_alias"),
-        user_id=fields.get("user_id"),
+        user_id=user_id,
         team_id=team_id,
         organization_id=organization,
         service_account=service_account,
         expires_at=_expiry(fields, change.now),
-        replaces=replaces,
         spend_base=fields.get("spend") or 0,
         created_at=change.now,
         created_by=change.by,
@@ -123,7 +109,7 @@ async def make_key(
     key = patched(key, fields, KEPT, change.now, change.by)
     await parts.access.check_grant(
         caller,
-        user=key.user_id,
+        user=user_id,
         team=key.team_id,
         models=key.models,
         limits=key.limits,
@@ -134,6 +120,42 @@ async def make_key(
     await keys.insert(change.connection, key)
     change.touch("keys", id)
     return key, secret
+
+
+async def held_key(change: Change, id: str) -> Key:
+    """A key, locked until the change is committed. Raises `RequestError(404)`."""
+    key = await change.held(keys, id)
+    if key is None:
+        raise missing("key", id, "key")
+    return key
+
+
+async def repatched(parts: Parts, change: Change, caller: Caller, before: Key, fields: Mapping[str, Any]) -> Key:
+    """The key with these fields, when the caller may grant what it then is."""
+    await refuse_taken_alias(change, fields.get("key_alias"), before.id)
+    await may_name(parts, caller, change.connection, fields)
+    key = changed(before, fields, change)
+    moved = (key.user_id, key.team_id) != (before.user_id, before.team_id)
+    if moved or key.organization_id != before.organization_id:
+        told = fields.get("organization_id")
+        if told is None and key.team_id is None and "team_id" not in fields and "organization_id" not in fields:
+            told = before.organization_id
+        home = await organization_of(parts, change.connection, caller, key.team_id, key.user_id, told)
+        key = msgspec.structs.replace(key, organization_id=home)
+    if moved:
+        scope, place = scope_of(key.team_id, key.user_id, key.organization_id)
+        await parts.access.require(caller, "key:create", scope=scope, id=place, within=change.connection)
+    await parts.access.check_grant(
+        caller,
+        user=key.user_id if moved else None,
+        team=key.team_id if moved else None,
+        models=key.models if key.models != before.models else None,
+        limits=key.limits if key.limits != before.limits else None,
+        allowed_routes=fields.get("allowed_routes"),
+        key_type=fields.get("key_type"),
+        within=change.connection,
+    )
+    return key
 
 
 def changed(key: Key, fields: Mapping[str, Any], change: Change) -> Key:
@@ -151,8 +173,6 @@ def changed(key: Key, fields: Mapping[str, Any], change: Change) -> Key:
             told[attribute] = fields[name]
     if "duration" in fields:
         told["expires_at"] = _expiry(fields, change.now)
-    if "spend" in fields:
-        told["spend_base"] = fields["spend"] or 0
     return msgspec.structs.replace(key, **told)
 
 

@@ -78,7 +78,8 @@ class ReadKeys:
         return answer({"key": named, "info": await key_rows(parts, seen)})
 
     async def list(self, request: HttpRequest) -> HttpResponse:
-        """A page of the keys that the caller may see."""
+        """A page of the keys that the caller may see: by number (`page`, `size`), or all after the key `after`, by
+        id."""
         parts = self._parts
         caller = await parts.identity.caller_of(request)
         query = request.query
@@ -96,13 +97,20 @@ class ReadKeys:
         if query.get("key_hash"):
             where.append(_TABLE.id == credentials.id_of(query["key_hash"]))
         order = order_of(query, _SORTED, (_TABLE.created_at.desc(),))
+        after = query.get("after")
         async with parts.database.read() as connection:
             total = await keys.count(connection, *where)
-            found = await keys.find(connection, *where, most=size, skip=(page - 1) * size, order=order)
+            if after is None:
+                found = await keys.find(connection, *where, most=size, skip=(page - 1) * size, order=order)
+            else:
+                found = await keys.find(connection, *where, most=size, after=(after,))
         whole = flag_of(query, "return_full_object")
         rows: list[Any] = await key_rows(parts, found) if whole else [key.id for key in found]
         pages = -(-total // size)
-        return answer({"keys": rows, "total_count": total, "current_page": page, "total_pages": pages})
+        told = {"keys": rows, "total_count": total, "current_page": page, "total_pages": pages}
+        if after is not None:
+            told["next"] = found[-1].id if len(found) == size else None
+        return answer(told)
 
     async def aliases(self, request: HttpRequest) -> HttpResponse:
         """The aliases of the keys that the caller may see."""

@@ -1,6 +1,6 @@
-"""Virtual keys: made, changed, rotated, blocked, deleted.
+"""Virtual keys: made, changed, blocked, deleted.
 
-Reading them is in `key_reading`, how one comes to be in `key_making`.
+Reading them is in `key_reading`, rotation in `key_rotating`, how one comes to be in `key_making`.
 """
 
 from __future__ import annotations
@@ -8,19 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from routeiq_governance.api import key_reading
-from routeiq_governance.api.budget_rows import may_name
-from routeiq_governance.api.changing import Change, changing
+from routeiq_governance.api import key_reading, key_rotating
+from routeiq_governance.api.changing import changing
 from routeiq_governance.api.fields import Check, checked, identifier, missing, sequence, text, texts
 from routeiq_governance.api.key_defaults import refuse_beyond, with_defaults
-from routeiq_governance.api.key_making import BOTH, NEW, changed, make_key, refuse_taken_alias, scope_of
+from routeiq_governance.api.key_making import BOTH, NEW, changed, held_key, make_key, repatched
+from routeiq_governance.api.key_places import refuse_by_rules, scope_of_new
+from routeiq_governance.api.key_rotating import rotated_to
 from routeiq_governance.api.key_rows import key_row
 from routeiq_governance.api.patching import understood
 from routeiq_governance.api.removing import remove_keys
-from routeiq_governance.api.shapes import answer, body_of, dollars, duration, later, nano, wrong
-from routeiq_governance.api.spending import bound, correct
+from routeiq_governance.api.shapes import answer, body_of, dollars, nano, wrong
+from routeiq_governance.api.spending import correct
 from routeiq_governance.identity import credentials
 from routeiq_governance.identity.caller import Caller
 from routeiq_governance.store.entities import Key, keys
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from routeiq_governance.parts import Parts
 
 _UPDATE: Mapping[str, Check] = {**BOTH, "key": text, "key_type": NEW["key_type"]}
-_ROTATE: Mapping[str, Check] = {**BOTH, "key": text, "new_key": text, "grace_period": duration, "overlap": duration}
 _MOST_AT_ONCE = 500
 
 
@@ -55,8 +53,7 @@ class Keys:
         body = body_of(request)
         fields = understood(body, _UPDATE, required=("key",))
         refuse_beyond(self._parts.config, body)
-        async with changing(self._parts, caller) as change:
-            key = await self._update(change, caller, credentials.id_of(fields.pop("key")), fields)
+        key = await self._update(caller, credentials.id_of(fields.pop("key")), fields)
         return answer({"key": key.id, **await key_row(self._parts, key)})
 
     async def bulk_update(self, request: HttpRequest) -> HttpResponse:
@@ -73,8 +70,8 @@ class Keys:
                 if not isinstance(row, dict):
                     raise wrong("keys", "expected objects")
                 fields = understood(row, _UPDATE, required=("key",))
-                async with changing(self._parts, caller) as change:
-                    key = await self._update(change, caller, credentials.id_of(fields.pop("key")), fields)
+                refuse_beyond(self._parts.config, row)
+                key = await self._update(caller, credentials.id_of(fields.pop("key")), fields)
                 good.append({"key": key.id, "key_info": await key_row(self._parts, key)})
             except RequestError as refused:
                 shown = credentials.id_of(name) if isinstance(name, str) else None
@@ -100,7 +97,7 @@ class Keys:
                     found[key.id] = alias
             for id in found:
                 await self._parts.access.require(caller, "key:delete", scope="key", id=id, within=change.connection)
-            await remove_keys(change, table.id.in_(list(found)))
+            await remove_keys(change, table.id.in_([*found, *await rotated_to(change, found)]))
         return answer({"deleted_keys": list(found.values())})
 
     async def block(self, request: HttpRequest) -> HttpResponse:
@@ -110,54 +107,6 @@ class Keys:
     async def unblock(self, request: HttpRequest) -> HttpResponse:
         """Serve a key again."""
         return await self._set_blocked(request, False)
-
-    async def regenerate(self, request: HttpRequest) -> HttpResponse:
-        """Give a key another text. With a `grace_period` the old one works beside it until then."""
-        parts = self._parts
-        caller = await parts.identity.caller_of(request)
-        fields = understood(body_of(request), _ROTATE)
-        named = request.path_params.get("key") or fields.pop("key", None) or _own(request)
-        fields.pop("key", None)
-        chosen = fields.pop("new_key", None)
-        overlap = fields.pop("grace_period", None) or fields.pop("overlap", None)
-        id = credentials.id_of(named)
-        await parts.access.require(caller, "key:rotate", scope="key", id=id)
-        spent = (await parts.ledger.spend("key", [id])).get(id, 0)
-        async with changing(parts, caller) as change:
-            await parts.access.require(caller, "key:rotate", scope="key", id=id, within=change.connection)
-            old = await self._held(change, id)
-            if fields:
-                await parts.access.check_fields(caller, "key", fields, "key", id, within=change.connection)
-            secret = chosen or credentials.make_key()
-            if chosen is not None and not credentials.is_choosable(chosen):
-                raise wrong("new_key", "a chosen key starts with sk- and has 16 to 512 printable characters")
-            new = msgspec.structs.replace(
-                changed(old, fields, change),
-                id=credentials.key_id(secret),
-                verifier=parts.database.sealer.verifier(secret),
-                name=credentials.masked(secret),
-                replaces=old.id,
-                created_at=change.now,
-                created_by=change.by,
-            )
-            if await keys.get(change.connection, new.id) is not None:
-                raise wrong("new_key", "this key exists already")
-            if overlap is None:
-                await keys.delete(change.connection, keys.table.c.id == old.id)
-            else:
-                ends = later(change.now, overlap)
-                until = ends if old.expires_at is None else min(ends, old.expires_at)
-                await keys.save(
-                    change.connection,
-                    msgspec.structs.replace(old, alias=None, expires_at=until, updated_at=change.now),
-                )
-            carried = spent + old.spend_base
-            new = msgspec.structs.replace(new, spend_base=carried)
-            await keys.insert(change.connection, new)
-            limits = await bound(change.connection, new)
-            change.touch("keys", old.id, new.id)
-        await parts.quotas.corrected("key", new.id, limits, carried)
-        return answer({**await key_row(parts, new), "key": secret})
 
     async def reset_spend(self, request: HttpRequest) -> HttpResponse:
         """Set what a key counts as having spent; the ledger keeps its rows."""
@@ -188,37 +137,26 @@ class Keys:
             fields.pop("user_id", None)
         elif fields.get("user_id") is None and caller.user is not None and not caller.is_admin:
             fields["user_id"] = caller.user
-        scope, id = scope_of(fields.get("team_id"), fields.get("user_id"), fields.get("organization_id"))
+        team, user, organization = fields.get("team_id"), fields.get("user_id"), fields.get("organization_id")
         async with changing(parts, caller) as change:
+            scope, id = await scope_of_new(change.connection, caller, team, user, organization)
             await parts.access.require(caller, "key:create", scope=scope, id=id, within=change.connection)
+            await refuse_by_rules(parts, change.connection, caller, team, body)
             told = {name: value for name, value in understood(body, NEW).items() if name not in _PLACES}
             await parts.access.check_fields(caller, "key", told, scope, id, within=change.connection)
             key, secret = await make_key(parts, change, caller, fields, service_account=service_account)
         return answer({**await key_row(parts, key), "key": secret})
 
-    async def _update(self, change: Change, caller: Caller, id: str, fields: Mapping[str, Any]) -> Key:
+    async def _update(self, caller: Caller, id: str, fields: Mapping[str, Any]) -> Key:
         parts = self._parts
-        await parts.access.check_fields(caller, "key", fields, "key", id, within=change.connection)
-        before = await self._held(change, id)
-        await refuse_taken_alias(change, fields.get("key_alias"), id)
-        await may_name(parts, caller, change.connection, fields)
-        key = changed(before, fields, change)
-        moved = (key.user_id, key.team_id) != (before.user_id, before.team_id)
-        if moved:
-            scope, place = scope_of(key.team_id, key.user_id, key.organization_id)
-            await parts.access.require(caller, "key:create", scope=scope, id=place, within=change.connection)
-        await parts.access.check_grant(
-            caller,
-            user=key.user_id if moved else None,
-            team=key.team_id if moved else None,
-            models=key.models if key.models != before.models else None,
-            limits=key.limits if key.limits != before.limits else None,
-            allowed_routes=fields.get("allowed_routes"),
-            key_type=fields.get("key_type"),
-            within=change.connection,
-        )
-        await keys.save(change.connection, key)
-        change.touch("keys", id)
+        async with changing(parts, caller) as change:
+            await parts.access.check_fields(caller, "key", fields, "key", id, within=change.connection)
+            before = await held_key(change, id)
+            key = await repatched(parts, change, caller, before, fields)
+            await keys.save(change.connection, key)
+            change.touch("keys", id)
+        if fields.get("spend") is not None:
+            key = await correct(parts, caller, "key", keys, key, fields["spend"])
         return key
 
     async def _set_blocked(self, request: HttpRequest, blocked: bool) -> HttpResponse:
@@ -227,26 +165,13 @@ class Keys:
         id = credentials.id_of(checked(body_of(request), {"key": identifier}, required=("key",))["key"])
         async with changing(parts, caller) as change:
             await parts.access.check_fields(caller, "key", ("blocked",), "key", id, within=change.connection)
-            key = changed(await self._held(change, id), {"blocked": blocked}, change)
+            key = changed(await held_key(change, id), {"blocked": blocked}, change)
             await keys.save(change.connection, key)
             change.touch("keys", id)
         return answer(await key_row(parts, key))
 
-    @staticmethod
-    async def _held(change: Change, id: str) -> Key:
-        key = await change.held(keys, id)
-        if key is None:
-            raise missing("key", id, "key")
-        return key
-
 
 _PLACES = ("user_id", "team_id", "organization_id", "key", "key_type", "allowed_routes")
-
-
-def _own(request: HttpRequest) -> str:
-    if request.principal is None or not credentials.is_id(request.principal.id):
-        raise wrong("key", "is required")
-    return request.principal.id
 
 
 def register(routes: Routes, parts: Parts) -> None:
@@ -260,10 +185,9 @@ def register(routes: Routes, parts: Parts) -> None:
         ("/key/delete", handlers.delete, "key:delete", "Delete keys"),
         ("/key/block", handlers.block, "key:update", "Refuse all requests of a key"),
         ("/key/unblock", handlers.unblock, "key:update", "Serve a key again"),
-        ("/key/regenerate", handlers.regenerate, "key:rotate", "Give a key another text"),
-        ("/key/{key}/regenerate", handlers.regenerate, "key:rotate", "Give a key another text"),
         ("/key/{key}/reset_spend", handlers.reset_spend, "key:update", "Set what a key counts as having spent"),
     )
     for path, handler, action, summary in table:
         routes.add("POST", path, handler, access="admin", summary=summary, action=action)
+    key_rotating.register(routes, parts)
     key_reading.register(routes, parts)

@@ -100,7 +100,6 @@ class Models:
             model = await self._held(change, caller, id, "model:delete")
             await parts.catalog.models.delete(change.connection, id)
             await self._forget(change, model)
-            await parts.catalog.check(change.connection)
             change.touch("models", id)
         return answer({"message": f"Model: {id} deleted successfully"})
 

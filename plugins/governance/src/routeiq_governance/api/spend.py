@@ -10,10 +10,10 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, or_
 
 from routeiq_governance.api.fields import checked, count, document, identifier, sequence
-from routeiq_governance.api.shapes import answer, body_of, dollars, page_of, wrong
+from routeiq_governance.api.shapes import answer, body_of, dollars, duration, iso_or_none, page_of, window, wrong
 from routeiq_governance.api.spend_rows import date_of, day_row, log_row, metrics, span_of, tabular
 from routeiq_governance.identity import credentials
 from routeiq_governance.ledger import reports
@@ -149,6 +149,38 @@ class Spend:
             rows.append({"model": model, "daily_data": days, "sum_api_requests": requests, "sum_total_tokens": tokens})
         return answer(rows)
 
+    async def exceptions(self, request: HttpRequest) -> HttpResponse:
+        """Failed calls by day."""
+        within = await self._within(request)
+        async with self._parts.database.read() as connection:
+            found = await reports.sums(connection, within, ("day",))
+        days = [{"date": date_of(row["day"]), "num_rate_limit_exceptions": row["failed"]} for row in found]
+        return answer({"daily_data": days, "sum_num_rate_limit_exceptions": sum(row["failed"] for row in found)})
+
+    async def cache_hits(self, request: HttpRequest) -> HttpResponse:
+        """Answers from a cache: this gateway keeps none."""
+        await self._within(request)
+        return answer([])
+
+    async def provider_budgets(self, request: HttpRequest) -> HttpResponse:
+        """Budgets of providers (`router_settings.provider_budget_config`), with what was spent in their windows."""
+        parts = self._parts
+        await self._within(request)
+        now, told = parts.now(), {}
+        async with parts.database.read() as connection:
+            for provider, written in parts.config.provider_budget_config.items():
+                budget, length = written.get("budget_limit"), written.get("time_period")
+                start, end = window(duration("time_period", length), 0, now) if length else (0, None)
+                since = Within(start, where=(COLUMNS["provider"] == provider,))
+                (found,) = await reports.sums(connection, since, ())
+                told[provider] = {
+                    "budget_limit": budget,
+                    "time_period": length,
+                    "spend": dollars(found["cost"]),
+                    "budget_reset_at": iso_or_none(end),
+                }
+        return answer({"providers": told})
+
     async def daily(self, request: HttpRequest) -> HttpResponse:
         """Metrics of each day, and of its models and keys."""
         within = await self._within(request)
@@ -224,8 +256,11 @@ class Spend:
             )
         for parameter, name in _PARAMETERS:
             if query.get(parameter):
-                value = credentials.id_of(query[parameter]) if name == "key" else query[parameter]
-                where.append(COLUMNS[name] == value)
+                values = query[parameter].split(",") if parameter.endswith("_ids") else [query[parameter]]
+                named = [credentials.id_of(value) if name == "key" else value for value in values]
+                where.append(COLUMNS[name].in_(named))
+        if query.get("tags"):
+            where.append(or_(*(reports.tagged(tag) for tag in query["tags"].split(","))))
         if query.get("request_id"):
             where.append(entries.c.request_id == query["request_id"])
         return replace(within, where=tuple(where))
@@ -236,9 +271,12 @@ _PARAMETERS = (
     ("user_id", "user"),
     ("internal_user_id", "user"),
     ("team_id", "team"),
+    ("team_ids", "team"),
     ("organization_id", "organization"),
+    ("organization_ids", "organization"),
     ("end_user", "customer"),
     ("customer_id", "customer"),
+    ("end_user_ids", "customer"),
     ("model", "model"),
     ("provider", "provider"),
 )
@@ -286,9 +324,13 @@ def register(routes: Routes, parts: Parts) -> None:
         ("/global/spend/report", spend.report, "Spend by day and team, key, user, model or end user"),
         ("/global/activity", spend.activity, "Requests and tokens by day"),
         ("/global/activity/model", spend.model_activity, "Requests and tokens by model and day"),
+        ("/global/activity/exceptions", spend.exceptions, "Failed calls by day"),
+        ("/global/activity/cache_hits", spend.cache_hits, "Answers from a cache"),
+        ("/provider/budgets", spend.provider_budgets, "Budgets of providers"),
         ("/user/daily/activity", spend.daily, "Spend and use of each day"),
         ("/team/daily/activity", spend.daily, "Spend and use of each day"),
         ("/tag/daily/activity", spend.daily, "Spend and use of each day"),
+        ("/customer/daily/activity", spend.daily, "Spend and use of each day"),
         ("/organization/daily/activity", spend.daily, "Spend and use of each day"),
     )
     for path, handler, summary in table:

@@ -20,6 +20,7 @@ def log_row(row: Mapping[str, Any]) -> dict[str, Any]:
     """One request. `spend` is in dollars and exact to the nano-USD."""
     ok = row["outcome"] == "ok"
     detail = row["detail"]
+    first_byte = detail.get("first_byte_ms")
     return {
         "request_id": row["request_id"],
         "call_type": detail.get("surface"),
@@ -32,7 +33,7 @@ def log_row(row: Mapping[str, Any]) -> dict[str, Any]:
         "completion_tokens": row["output_tokens"],
         "startTime": iso(row["at"]),
         "endTime": iso(row["ended_at"]),
-        "completionStartTime": None,
+        "completionStartTime": iso(row["at"] + int(first_byte * 1_000_000)) if first_byte is not None else None,
         "model": row["model"],
         "model_id": row["deployment_id"],
         "model_group": row["model_group"],
@@ -53,6 +54,9 @@ def log_row(row: Mapping[str, Any]) -> dict[str, Any]:
             "error_information": None if ok else {"error_class": detail.get("error"), "error_code": row["status"]},
         },
         "cache_hit": "False",
+        "cache_key": "",
+        "session_id": None,
+        "api_base": "",
         "request_tags": row["tags"],
         "requester_ip_address": detail.get("client"),
         "messages": {},

@@ -35,6 +35,13 @@ async def spend_of(
     return {entity.id: windowed.get(entity.id, found.get(entity.id, 0) + entity.spend_base) for entity in entities}
 
 
+async def spend_shown(parts: Parts, scope: str, entity: Bounded) -> int:
+    """Nano-USD that one entity spent, in the window of its budget or ever."""
+    async with parts.database.read() as connection:
+        limits = await bound(connection, entity)
+    return (await spend_of(parts, scope, [entity], {entity.budget_id or "": limits}))[entity.id]
+
+
 async def bound(connection: AsyncConnection, entity: Bounded) -> Limits:
     """The limits of one entity with those of the budget that it names."""
     return await shared_limits(connection, entity)
@@ -56,14 +63,14 @@ async def member_spend(parts: Parts, members: Sequence[Member], shared: Mapping[
 async def correct(parts: Parts, caller: Caller, scope: str, repository: Repository[B], entity: B, wanted: int) -> B:
     """The entity, with so much spent (nano-USD) from now on. The ledger's rows stay as they are."""
     spent = (await parts.ledger.spend(scope, [entity.id])).get(entity.id, 0)
+    shown = await spend_shown(parts, scope, entity)
     async with changing(parts, caller) as change:
         held = await change.held(repository, entity.id)
         if held is None:
             return entity
-        moved = wanted - spent - held.spend_base
         held = msgspec.structs.replace(held, spend_base=wanted - spent)
         limits = await bound(change.connection, held)
         await repository.save(change.connection, held)
         change.touch(repository.table.name.removeprefix("routeiq_"), entity.id)
-    await parts.quotas.corrected(scope, entity.id, limits, moved)
+    await parts.quotas.corrected(scope, entity.id, limits, wanted - shown)
     return held

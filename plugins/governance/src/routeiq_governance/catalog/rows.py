@@ -69,7 +69,11 @@ class AddedModels:
 
     async def rows(self) -> Sequence[Mapping[str, Any]]:
         """All rows, secrets opened; one that cannot be opened is left out, loudly. While the database is away, those
-        that were read last. Raises `StoreUnavailable` when there are none."""
+        that were read last. Raises `StoreUnavailable` when there are none.
+
+        At the start of the gateway, so is one that could not be served: it would keep the whole gateway from starting,
+        and without it nobody could delete the row. A reload is refused instead, since the old models serve on.
+        """
         try:
             async with self._database.read() as connection:
                 version = await _version(connection)
@@ -79,6 +83,8 @@ class AddedModels:
                 raise
             log.warning("the database is away: added models stay as they were")
             return self._rows
+        if self._rows is None:
+            rows = self._usable(rows)
         self._rows, self._version = tuple(rows), version
         self._before = self._gateway.groups if self._gateway is not None else None
         return self._rows
@@ -131,6 +137,21 @@ class AddedModels:
         except (ConfigError, PluginError) as error:
             log.error("models that were changed elsewhere are not served here", reason=str(error))
 
+    def _usable(self, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        try:
+            self._opened.check_rows(rows)
+        except ConfigError:
+            return [row for row in rows if self._is_usable(row)]
+        return list(rows)
+
+    def _is_usable(self, row: Mapping[str, Any]) -> bool:
+        try:
+            self._opened.check_rows([row])
+        except ConfigError as error:
+            log.error("an added model is left out: it cannot be served", model=row["model_name"], reason=str(error))
+            return False
+        return True
+
     async def _read(self, connection: AsyncConnection) -> list[Mapping[str, Any]]:
         opened: dict[str, Mapping[str, Any]] = {}
         for row in (await connection.execute(select(credential_table))).mappings():
@@ -140,7 +161,7 @@ class AddedModels:
                 log.error("a credential is left out", credential=row["id"], reason=str(error))
         found: list[Mapping[str, Any]] = []
         statement = select(model_table).order_by(model_table.c.name, model_table.c.id)
-        for row in (await connection.execute(statement)).mappings():
+        for row in (await connection.execute(statement.where(model_table.c.blocked.is_(False)))).mappings():
             try:
                 found.append(served_row(self.models.opened(row), opened))
             except Unsealable as error:

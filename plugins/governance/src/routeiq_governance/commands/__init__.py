@@ -1,1 +1,1 @@
-"""The command line of governance, a client of the management API."""
+"""Commands of the command line: clients of a running gateway, and the import from LiteLLM."""

@@ -25,6 +25,11 @@ def make_key() -> str:
     return f"{PREFIX}{body}{_checksum(body)}"
 
 
+def is_token(text: str) -> bool:
+    """Whether a text is a JSON Web Token rather than a key: an identity provider's business."""
+    return text.startswith("eyJ") and text.count(".") == 2
+
+
 def looks_made(text: str) -> bool:
     """Whether a text is a key that `make_key` may have made."""
     body, check = text.removeprefix(PREFIX)[:-_CHECK], text[-_CHECK:]

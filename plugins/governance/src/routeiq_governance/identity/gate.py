@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+import structlog
 from sqlalchemy import update
 
 from routeiq_governance.config import GovernanceConfig
 from routeiq_governance.identity import credentials, refusals
+from routeiq_governance.identity.asking import ANSWER_SECONDS, Asking
 from routeiq_governance.identity.caller import Caller, Entity
 from routeiq_governance.identity.changes import Changes
 from routeiq_governance.identity.resolve import Resolver, shared_limits
@@ -25,9 +27,12 @@ from routeiq_governance.store.entities import Key
 from routeiq_sdk import Context, Gateway, Principal, Reject, RequestError, StoreUnavailable
 from routeiq_sdk.values.http import HttpRequest
 
+log = structlog.get_logger("routeiq.governance.identity")
+
 _MOST_KEYS = 20_000
 _MOST_UNKNOWN = 20_000
 _MOST_PEOPLE = 10_000
+_REGION = "allowed_model_region"
 _KINDS = ("keys", "teams", "users", "organizations", "members", "budgets", "access_groups")
 MASTER = Caller(kind="admin")
 GATEWAY = Caller(kind="admin", user="gateway")
@@ -38,9 +43,11 @@ Narrow = Callable[[Principal, Caller], Principal]
 
 @dataclass(slots=True)
 class _Known:
-    """A key that was looked up. `principal` is narrowed to the models in `groups`, the runtime's mapping."""
+    """A key that was looked up. `current` is the key as which it counts: itself, or the one that replaced it.
+    `principal` is narrowed to the models in `groups`, the runtime's mapping."""
 
     key: Key
+    current: Key
     caller: Caller
     principal: Principal
     groups: object
@@ -58,7 +65,7 @@ class Identity:
         self._unknown: OrderedDict[str, None] = OrderedDict()
         self._people: OrderedDict[_Name, Caller] = OrderedDict()
         self._things: OrderedDict[tuple[str, str], Entity | None] = OrderedDict()
-        self._asking: dict[str, asyncio.Task[_Known | None]] = {}
+        self._asking = Asking()
         self._epoch = 0
         self._gateway: Gateway | None = None
         self.narrow: Narrow = lambda principal, caller: principal
@@ -73,14 +80,15 @@ class Identity:
         await self.changes.open(gateway)
 
     async def close(self) -> None:
-        """Nothing to give back."""
+        """Leave the questions that nobody waits for any more."""
+        await self._asking.close()
 
     async def authenticate(self, ctx: Context) -> Principal | Reject | None:
         """The principal of a virtual key; `None` for what is none. Raises `RequestError(503)` when nobody can tell."""
         if ctx.credential is None:
             return None
         text = ctx.credential.reveal()
-        if len(text) > credentials.LONGEST or text.count(".") == 2:
+        if len(text) > credentials.LONGEST or credentials.is_token(text):
             return None
         id = credentials.key_id(text)
         known = self._known.get(id)
@@ -93,17 +101,23 @@ class Identity:
                 raise refusals.away() from None
             if known is None:
                 return None
-        if known.key.verifier is None:
-            await self._upgrade(known, text)
-        elif not self._database.sealer.verifies(text, known.key.verifier):
+        verifier = known.key.verifier
+        verified = None if verifier is None else self._database.sealer.verifies(text, verifier)
+        if verified is False:
+            log.warning("a key is not the one of its verifier: was the pepper or encryption_key changed?", key=id)
             return None
-        refused = refusals.of(known.key, known.caller, self._now(), self._profile)
+        now = self._now()
+        refused = refusals.of(known.key, known.caller, now, self._profile)
+        if refused is None and known.current is not known.key:
+            refused = refusals.of(known.current, known.caller, now, self._profile)
         if refused is not None:
             return refused
+        if verified is None:
+            await self._upgrade(known, text)
         ctx.keep(self, known.caller)
         if self._gateway is not None and known.groups is not self._gateway.groups:
             known.groups = self._gateway.groups
-            known.principal = self.narrow(_principal(known.key, known.caller), known.caller)
+            known.principal = self.narrow(_principal(known.current, known.caller), known.caller)
         return known.principal
 
     async def caller(self, ctx: Context) -> Caller:
@@ -158,6 +172,11 @@ class Identity:
         if found is not None and not self.changes.stale(self._config.cached_keys_seconds):
             self._refuse_inactive(found)
             return found
+        caller = await self._asking.once(("person", name, self._epoch), lambda: self._read_person(principal, name))
+        self._refuse_inactive(caller)
+        return caller
+
+    async def _read_person(self, principal: Principal, name: _Name) -> Caller:
         epoch = self._epoch
         email = principal.attributes.get("email")
         async with self._database.read() as connection:
@@ -173,7 +192,6 @@ class Identity:
             )
         if epoch == self._epoch:
             _keep(self._people, name, caller, _MOST_PEOPLE)
-        self._refuse_inactive(caller)
         return caller
 
     def _refuse_inactive(self, caller: Caller) -> None:
@@ -185,53 +203,57 @@ class Identity:
         name = (scope, id)
         if name in self._things and not self.changes.stale(self._config.cached_keys_seconds):
             return self._things[name]
-        epoch = self._epoch
         try:
-            async with self._database.read() as connection:
-                value = await repository.get(connection, id)
-                limits = await shared_limits(connection, value) if value is not None else None
+            return await self._asking.once((*name, self._epoch), lambda: self._read_thing(scope, repository, id))
         except StoreUnavailable:
             raise refusals.away() from None
+
+    async def _read_thing(self, scope: str, repository: entities.Repository[Any], id: str) -> Entity | None:
+        epoch = self._epoch
+        async with self._database.read() as connection:
+            value = await repository.get(connection, id)
+            limits = await shared_limits(connection, value) if value is not None else None
         found = None
         if value is not None and limits is not None:
             alias = getattr(value, "alias", None)
             found = Entity(scope, id, alias, limits, value.models, value.blocked, value.settings, value.meta)
         if epoch == self._epoch:
-            _keep(self._things, name, found, _MOST_PEOPLE)
+            _keep(self._things, (scope, id), found, _MOST_PEOPLE)
         return found
 
     async def _look_up(self, id: str) -> _Known | None:
-        """One question a key at a time, however many requests wait for it."""
-        task = self._asking.get(id)
-        if task is None:
-            task = self._asking[id] = asyncio.ensure_future(self._read(id))
-            task.add_done_callback(lambda _: self._asking.pop(id, None))
-        return await asyncio.shield(task)
+        return await self._asking.once(("key", id, self._epoch), lambda: self._read(id))
 
     async def _read(self, id: str) -> _Known | None:
         epoch = self._epoch
         async with self._database.read() as connection:
             key = await entities.keys.get(connection, id)
-            caller = await self._resolver.of_key(connection, key) if key is not None else None
-        if key is None or caller is None:
+            current = await self._resolver.current(connection, key) if key is not None else None
+            caller = await self._resolver.of_key(connection, current) if current is not None else None
+        if key is None or current is None or caller is None:
             if epoch == self._epoch:
                 _keep(self._unknown, id, None, _MOST_UNKNOWN)
             return None
-        known = _Known(key, caller, _principal(key, caller), None)
+        known = _Known(key, current, caller, _principal(current, caller), None)
         if epoch == self._epoch:
             _keep(self._known, id, known, _MOST_KEYS)
         return known
 
     async def _upgrade(self, known: _Known, text: str) -> None:
-        """An imported key is used for the first time: from now on it has a verifier, too."""
-        verifier = self._database.sealer.verifier(text)
+        """An imported key is used for the first time, or one under an older pepper: from now on it has the verifier of
+        today's."""
+        before, verifier = known.key.verifier, self._database.sealer.verifier(text)
         table = entities.keys.table
+        same = table.c.verifier.is_(None) if before is None else table.c.verifier == before
         try:
-            async with self._database.begin() as connection:
-                await connection.execute(update(table).where(table.c.id == known.key.id).values(verifier=verifier))
-        except StoreUnavailable:
+            async with asyncio.timeout(ANSWER_SECONDS), self._database.begin() as connection:
+                where = (table.c.id == known.key.id, same)
+                await connection.execute(update(table).where(*where).values(verifier=verifier))
+        except (StoreUnavailable, TimeoutError):
             return  # the next use tries again
-        known.key = msgspec.structs.replace(known.key, verifier=verifier)
+        upgraded = msgspec.structs.replace(known.key, verifier=verifier)
+        known.current = upgraded if known.current is known.key else known.current
+        known.key = upgraded
 
     async def _forget(self, _id: str) -> None:
         self._epoch += 1
@@ -265,6 +287,9 @@ def _principal(key: Key, caller: Caller) -> Principal:
             if isinstance(written, list | tuple) and entity.scope in ("key", "team"):
                 tags |= {tag for tag in written if isinstance(tag, str)}
     attributes: dict[str, Any] = {"metadata": dict(caller.metadata)}
+    region = next((each.settings.get(_REGION) for each in caller.entities if each.settings.get(_REGION)), None)
+    if region is not None:
+        attributes[_REGION] = region
     return Principal(
         key.id,
         kind="admin" if caller.is_admin else caller.kind,

@@ -15,6 +15,10 @@ from routeiq_governance.identity.limits import Limits, over
 from routeiq_governance.store import entities
 from routeiq_governance.store.entities import Bounded, Key, Member, Organization, Team, User
 
+ROTATED = "rotated_to"
+"""In the settings of a key that works on for a while after its rotation: the id of the key that replaced it."""
+_MOST_ROTATIONS = 32
+
 
 class Resolver:
     """Reads callers. `user_budget_everywhere`: whether a user's limits also hold for keys of a team."""
@@ -22,11 +26,24 @@ class Resolver:
     def __init__(self, *, user_budget_everywhere: bool) -> None:
         self._everywhere = user_budget_everywhere
 
+    async def current(self, connection: AsyncConnection, key: Key) -> Key | None:
+        """The key as which this one counts. One that was rotated with an overlap is another text of the key that
+        replaced it, so that both spend the same money; `None` when that one is gone."""
+        found: Key | None = key
+        for _ in range(_MOST_ROTATIONS):
+            if found is None or ROTATED not in found.settings:
+                return found
+            found = await entities.keys.get(connection, str(found.settings[ROTATED]))
+        return None
+
     async def of_key(self, connection: AsyncConnection, key: Key) -> Caller:
         """The caller behind a virtual key."""
         team = await _get(entities.teams, connection, key.team_id)
         user = await _get(entities.users, connection, key.user_id)
-        organization_id = key.organization_id or (team.organization_id if team is not None else None)
+        organization_id = key.organization_id
+        if organization_id is None:
+            home = team if key.team_id is not None else user
+            organization_id = home.organization_id if home is not None else None
         return await self._caller(
             connection,
             kind="service" if key.service_account else "key",

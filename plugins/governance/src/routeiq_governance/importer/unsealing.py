@@ -65,6 +65,7 @@ class Opener:
                 "opening LiteLLM's sealed values needs PyNaCl: pip install 'routeiq-governance[import]'"
             ) from None
         if self._box is None:
+            assert self._key is not None
             self._box = SecretBox(self._key)
         try:
             opened: bytes = self._box.decrypt(sealed)

@@ -5,12 +5,13 @@ Who may ask is decided by the handlers; how answers look is theirs, too.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, String, and_, case, cast, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routeiq_governance.ledger.entry import ATTEMPT
@@ -53,6 +54,11 @@ def seen_by(
 ) -> ColumnElement[bool]:
     """The rows of these."""
     return or_(_C.organization_id.in_(organizations), _C.team_id.in_(teams), _C.user_id.in_(users), _C.key_id.in_(keys))
+
+
+def tagged(tag: str) -> ColumnElement[bool]:
+    """The rows with this tag."""
+    return cast(_C.tags, String).contains(json.dumps(tag), autoescape=True)
 
 
 async def requests(

@@ -35,7 +35,15 @@ LITELLM = (
     "overwrite_user_with_key_hash",
     "priority_reservation",
 )
-ROWS = ("max_file_size_mb",)
+ROWS = (
+    "default_api_key_rpm_limit",
+    "default_api_key_tpm_limit",
+    "itpm",
+    "max_file_size_mb",
+    "otpm",
+    "rpd",
+    "tpd",
+)
 
 
 class UnenforcedKeys(PluginConfig):

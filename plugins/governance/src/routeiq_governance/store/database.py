@@ -25,7 +25,8 @@ _FILE = "governance.sqlite3"
 _POOL = 5
 _SECONDS = 5.0
 _COMMAND_SECONDS = 30.0
-_NO_SUCH_CHARACTER = "22021"
+_WRONG_DATA = "22"
+"""The class of SQLSTATE of values that a column cannot take."""
 _PASSING = ("08", "40", "53", "55", "57")
 """Classes of SQLSTATE that pass by themselves: connections, conflicts of transactions, resources, locks, shutdowns."""
 _READS = "governance_reads"
@@ -91,8 +92,8 @@ class Database:
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that writes; committed at the end. Raises `StoreUnavailable`, and `RequestError(400)` for a text
-        that no database can hold."""
+        """A transaction that writes; committed at the end. Raises `StoreUnavailable`, and `RequestError(400)` for a
+        text that no database can hold."""
         with reaching():
             async with self.engine.begin() as connection:
                 yield connection
@@ -133,11 +134,11 @@ def reaching() -> Iterator[None]:
     """Faults of the connection become `StoreUnavailable`; others are errors of ours and stay what they are."""
     try:
         yield
-    except UnicodeEncodeError:
+    except (UnicodeEncodeError, OverflowError):
         raise _unstorable() from None
     except exc.DBAPIError as error:
         state = str(getattr(error.orig, "sqlstate", None) or "")
-        if state == _NO_SUCH_CHARACTER:
+        if state[:2] == _WRONG_DATA:
             raise _unstorable() from None
         lost = isinstance(error, exc.OperationalError | exc.InterfaceError) or error.connection_invalidated
         if lost or state[:2] in _PASSING:
@@ -152,7 +153,8 @@ def _away(error: Exception) -> StoreUnavailable:
 
 
 def _unstorable() -> RequestError:
-    return RequestError(400, "A text holds characters that cannot be stored.", code="400")
+    told = "A value cannot be stored: it has a character that no text holds, or is a number too large."
+    return RequestError(400, told, code="400")
 
 
 def make_engine(url: str, *, command_seconds: float | None = _COMMAND_SECONDS) -> AsyncEngine:
@@ -169,13 +171,14 @@ def make_engine(url: str, *, command_seconds: float | None = _COMMAND_SECONDS) -
         parsed = parsed.set(drivername="postgresql+asyncpg", query=query)
         return create_async_engine(
             parsed,
+            hide_parameters=True,
             pool_size=_POOL,
             max_overflow=0,
             pool_timeout=_SECONDS,
             connect_args={"timeout": _SECONDS, "command_timeout": command_seconds},
         )
     if backend == "sqlite":
-        engine = create_async_engine(parsed.set(drivername="sqlite+aiosqlite"))
+        engine = create_async_engine(parsed.set(drivername="sqlite+aiosqlite"), hide_parameters=True)
         _prepare_sqlite(engine)
         return engine
     raise PluginError(

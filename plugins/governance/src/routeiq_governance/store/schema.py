@@ -9,6 +9,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
+from routeiq_sdk import PluginError
+
 VERSION_TABLE = "routeiq_governance_version"
 HEAD = "0001"
 """The revision that this release works with."""
@@ -24,11 +26,20 @@ def revision(connection: Connection) -> str | None:
 
 
 def upgrade(connection: Connection, to: str = HEAD) -> None:
-    """Bring the tables to a revision, in the connection's transaction: all of it or nothing."""
+    """Bring the tables to a revision, in the connection's transaction: all of it or nothing. Raises `PluginError` for
+    tables of a revision that this release does not know."""
     from alembic.command import upgrade as run
     from alembic.config import Config
+    from alembic.util import CommandError
 
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    run(config, to)
+    try:
+        run(config, to)
+    except CommandError:
+        raise PluginError(
+            "governance",
+            f"our tables have revision {revision(connection) or 'none'}, which this release does not know",
+            mend="use the release that made them, or a newer one",
+        ) from None

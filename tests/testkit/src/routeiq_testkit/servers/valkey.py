@@ -42,7 +42,8 @@ class ValkeyServer(ServerProcess):
             **({"requirepass": self.password} if self.password else {}),
             **self.options,
         }
-        return [valkey_program(), *(word for name, value in options.items() for word in (f"--{name}", value))]
+        words = ((f"--{name}", *value.split(" ")) for name, value in options.items())
+        return [valkey_program(), *(word for option in words for word in option)]
 
     def answers(self) -> bool:
         try:
