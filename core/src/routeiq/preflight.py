@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from routeiq.config.model import Config
+from routeiq.config.store_choice import choose_store
 from routeiq.runtime import assemble_all
 from routeiq.shared import closed_shared
 from routeiq_sdk import Deployment
@@ -15,9 +16,11 @@ from routeiq_sdk import Deployment
 
 async def preflight(config: Config) -> dict[str, Any]:
     """Models, plugins and notices. Raises `ConfigError` or `PluginError` as a start would."""
+    store = choose_store(config, config.routeiq.server.workers)
     runtime = assemble_all(config, closed_shared())
     return {
         "config": config.revision,
+        "store": f"{store.kind}: {store.why}",
         "deployments": [_row(deployment) for deployment in runtime.catalog.deployments],
         "plugins": [member.name for member in runtime.plugins.members],
         "notices": [*runtime.plugins.notices, *(str(notice) for notice in config.notices)],

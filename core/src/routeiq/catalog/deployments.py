@@ -19,7 +19,17 @@ from routeiq.catalog.providers import NATIVE, Provider, split_model
 from routeiq.config.rows import LitellmParams, ModelRow
 from routeiq_sdk import Deployment, Secret
 
-_FOR_PLUGINS = ("budget_duration", "max_budget", "tag_regex")
+_FOR_PLUGINS = (
+    "budget_duration",
+    "default_api_key_rpm_limit",
+    "default_api_key_tpm_limit",
+    "itpm",
+    "max_budget",
+    "otpm",
+    "rpd",
+    "tag_regex",
+    "tpd",
+)
 """Keys of a row that speak to plugins; they find them in `Deployment.info`."""
 _NOT_NATIVE = (*GATEWAY, *PROVIDER_SDK)
 
@@ -87,7 +97,10 @@ def deployment_of(
         headers={n: v.reveal() for n, v in {**params.headers, **params.extra_headers}.items()},
         params=passed,
         info={
+            **({"max_output_tokens": facts.max_output_tokens} if facts is not None else {}),
             **info.extras,
+            "team_id": info.team_id,
+            "team_public_model_name": info.team_public_model_name,
             "access_groups": list(info.access_groups),
             **{name: extras[name] for name in _FOR_PLUGINS if name in extras},
             "api_version": params.api_version,
@@ -110,7 +123,10 @@ def priced(deployment: Deployment, prices: PriceBook) -> Deployment:
     limit = deployment.max_input_tokens or (facts.max_input_tokens if facts is not None else None)
     price = prices.price(deployment.provider, deployment.model)
     known = {**(facts.abilities if facts is not None else {}), **deployment.abilities}
-    return replace(deployment, price=price, max_input_tokens=limit, abilities=known)
+    info = deployment.info
+    if facts is not None and info.get("max_output_tokens") is None:
+        info = {**info, "max_output_tokens": facts.max_output_tokens}
+    return replace(deployment, price=price, max_input_tokens=limit, abilities=known, info=info)
 
 
 def _price_overrides(row: ModelRow) -> dict[str, Any]:

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Mapping
 from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
 
 import click
 
@@ -60,8 +63,17 @@ class Commands(click.Group):
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="routeiq")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """RouteIQ, an AI gateway that chooses the model and explains why."""
+    context.obj = document_of
+
+
+def document_of(path: Path) -> Mapping[str, Any]:
+    """A configuration's document, its references resolved: what commands of plugins read. Raises `ConfigError`."""
+    from routeiq.config import load
+
+    return load(path).written
 
 
 def main() -> None:

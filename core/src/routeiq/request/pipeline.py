@@ -188,13 +188,13 @@ class Road:
         return body
 
     async def _authorize(self, ctx: RequestContext, body: Body) -> None:
-        principal = ctx.principal
-        if not principal.may_use(body.model):
-            raise self._errors.model_denied(body.model, principal.models or ())
-        if self._pipeline.authorize:
+        if self._pipeline.authorize:  # first: a plugin may know better why a model is refused
             reject = await gates.any_objection(self._pipeline.authorize, ctx, self._errors)
             if reject is not None:
                 raise gates.refusal(reject)
+        principal = ctx.principal
+        if not principal.may_use(body.model):
+            raise self._errors.model_denied(body.model, principal.models or ())
 
     async def _guard(self, ctx: RequestContext, body: Body) -> Body:
         if not self._pipeline.guard_request:

@@ -23,6 +23,7 @@ _THOUSAND = 1000
 _TIME = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"
 # A promoted standby is on another timeline, and may lack the last commits of its predecessor.
 _TIMELINE = "SELECT substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)"
+_NOT_HERE = frozenset({"42883", "42501", "0A000"})  # undefined function, insufficient privilege, not supported
 _FOREIGN_PARAMETERS = frozenset({"schema", "connection_limit", "pool_timeout", "pgbouncer", "connect_timeout"})
 
 
@@ -59,7 +60,9 @@ class PostgresDatabase(SqlDatabase):
         self._server_ns = microseconds * _THOUSAND
         try:
             timeline = _scalar(connection, _TIMELINE)
-        except connection.dbapi.Error:
+        except connection.dbapi.Error as error:
+            if getattr(error, "sqlstate", None) not in _NOT_HERE:
+                raise
             timeline = "unknown"  # some managed servers have no such function: they keep commits over a failover
         self.epoch = f"timeline {timeline}"
 

@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from routeiq.config import load
 from routeiq_governance.commands.importing import import_
+from routeiq_governance.store.migrating import GovernanceMigrations
 from routeiq_testkit.servers import PostgresServer
 
 TOKEN = hashlib.sha256(b"sk-old").hexdigest()
@@ -60,6 +61,20 @@ async def test_an_operator_sees_what_came_over_and_what_did_not(postgres: Postgr
     assert "SHA-256" in done.stdout
     again = json.loads((await run(config, "--from", url, "--json")).stdout)
     assert again["imported"]["keys"] == {"found": 2, "imported": 0, "already_there": 1, "left_out": 1}
+
+
+async def test_the_target_may_be_postgresql(postgres: PostgresServer, config: Path) -> None:
+    url, into = await litellm_database(postgres), await postgres.database()
+    config.write_text(
+        f"general_settings: {{master_key: sk-a-master-key-of-the-tests-1234, database_url: '{into}'}}\n"
+        f"routeiq: {{data_dir: {config.parent / 'data'}, plugins: {{governance: {{encryption_key: {TOKEN}}}}}}}\n"
+    )
+    early = await run(config, "--from", url)
+    assert early.exit_code == 1
+    assert "routeiq migrate" in early.stderr
+    await GovernanceMigrations().upgrade(load(config).written)
+    done = json.loads((await run(config, "--from", url, "--json")).stdout)
+    assert done["imported"]["keys"]["imported"] == 1
 
 
 async def test_failures_are_one_line_without_a_password(config: Path) -> None:

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from routeiq_governance.config import GovernanceConfig
 from routeiq_governance.identity.limits import BudgetWindow, Limits
 from routeiq_governance.store import entities
 from routeiq_governance.store.database import Database
@@ -27,7 +28,12 @@ from routeiq_governance.store.entities import (
 )
 from routeiq_governance.store.tables import changes
 from routeiq_sdk import RequestError, StoreUnavailable
+from routeiq_sdk.testing import FakeGateway
+from routeiq_testkit.servers import PostgresServer
 
+from .conftest import KEY, migrated
+
+SEALED = {"encryption_key": KEY}
 LIMITS = Limits(
     budget=9_000_000_000 * 10**9,
     budget_duration="1mo",
@@ -150,12 +156,24 @@ async def test_a_text_that_cannot_be_stored_is_the_askers_fault(database: Databa
     assert refused.value.status == 400
 
 
-async def test_a_database_that_does_not_open_is_away(database: Database) -> None:
+async def test_a_connection_that_was_cut_is_a_store_that_is_away(postgres: PostgresServer) -> None:
+    database = Database(
+        GovernanceConfig.model_validate({"database_url": await migrated(await postgres.database()), **SEALED})
+    )
+    gateway = FakeGateway()
+    await database.open(gateway)
+    for end in ("pg_terminate_backend", "pg_cancel_backend"):
+        with pytest.raises(StoreUnavailable):
+            async with database.begin() as connection:
+                await connection.exec_driver_sql(f"SELECT {end}(pg_backend_pid())")
+    assert (await database.health()).status == "ok"
     await database.close()
-    if database.engine.dialect.name == "sqlite":
-        return  # the file is always there
-    async with database.begin() as connection:
-        await connection.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid()) FROM pg_stat_activity LIMIT 0")
-    with pytest.raises(StoreUnavailable):
-        async with database.begin() as connection:
-            await connection.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
+    await gateway.aclose()
+
+
+async def test_a_closed_database_is_away(database: Database) -> None:
+    await database.close()
+    with pytest.raises(StoreUnavailable, match="closed"):
+        async with database.read() as connection:
+            await teams.get(connection, "t")
+    assert (await database.health()).status == "down"

@@ -76,13 +76,7 @@ async def make_key(
     service_account: bool = False,
 ) -> tuple[Key, str]:
     """A new key and its text. Asks what the caller may grant; raises `RequestError`."""
-    chosen = fields.get("key")
-    if chosen is not None:
-        if parts.config.disable_custom_api_keys:
-            raise wrong("key", "keys may not be chosen here (disable_custom_api_keys)")
-        if not credentials.is_choosable(chosen):
-            raise wrong("key", "a chosen key starts with sk- and has 16 to 512 printable characters")
-    secret = chosen or credentials.make_key()
+    secret = chosen_or_made(parts, "key", fields.get("key"))
     id = credentials.key_id(secret)
     if await keys.get(change.connection, id) is not None:
         raise wrong("key", "this key exists already")
@@ -120,6 +114,17 @@ async def make_key(
     await keys.insert(change.connection, key)
     change.touch("keys", id)
     return key, secret
+
+
+def chosen_or_made(parts: Parts, name: str, chosen: str | None) -> str:
+    """The text of a key: a caller's own choice in the field `name`, or a made one. Raises `RequestError(400)`."""
+    if chosen is None:
+        return credentials.make_key()
+    if parts.config.disable_custom_api_keys:
+        raise wrong(name, "keys may not be chosen here (disable_custom_api_keys)")
+    if not credentials.is_choosable(chosen):
+        raise wrong(name, "a chosen key starts with sk- and has 16 to 512 printable characters")
+    return chosen
 
 
 async def held_key(change: Change, id: str) -> Key:

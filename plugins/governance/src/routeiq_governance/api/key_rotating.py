@@ -12,7 +12,8 @@ import msgspec
 
 from routeiq_governance.api.changing import Change, changing
 from routeiq_governance.api.fields import Check, missing, text
-from routeiq_governance.api.key_making import BOTH, held_key, repatched
+from routeiq_governance.api.key_defaults import refuse_beyond
+from routeiq_governance.api.key_making import BOTH, chosen_or_made, held_key, repatched
 from routeiq_governance.api.key_rows import key_row
 from routeiq_governance.api.patching import understood
 from routeiq_governance.api.shapes import answer, body_of, duration, later, wrong
@@ -38,7 +39,9 @@ class RotateKeys:
         """Give a key another text. With a `grace_period` the old one works beside it until then."""
         parts = self._parts
         caller = await parts.identity.caller_of(request)
-        fields = understood(body_of(request), _ROTATE)
+        body = body_of(request)
+        fields = understood(body, _ROTATE)
+        refuse_beyond(parts.config, body)
         named = request.path_params.get("key") or fields.pop("key", None) or _own(request)
         fields.pop("key", None)
         chosen = fields.pop("new_key", None)
@@ -58,9 +61,7 @@ class RotateKeys:
                 raise wrong("key", "was rotated already; rotate the key that replaced it")
             if fields:
                 await parts.access.check_fields(caller, "key", fields, "key", id, within=change.connection)
-            secret = chosen or credentials.make_key()
-            if chosen is not None and not credentials.is_choosable(chosen):
-                raise wrong("new_key", "a chosen key starts with sk- and has 16 to 512 printable characters")
+            secret = chosen_or_made(parts, "new_key", chosen)
             new = await repatched(parts, change, caller, old, fields)
             new = msgspec.structs.replace(
                 new,

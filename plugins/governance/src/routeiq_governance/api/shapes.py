@@ -77,7 +77,7 @@ def nano(name: str, value: Any) -> int:
 
 
 def dollars(amount: int) -> float:
-    """Nano-USD as the JSON number that reads back as the same amount (up to 9 million dollars)."""
+    """Nano-USD as the JSON number that reads back as the same amount (up to 4 million dollars)."""
     return float(Decimal(amount) / NANO)
 
 

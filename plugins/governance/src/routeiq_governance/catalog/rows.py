@@ -28,7 +28,7 @@ from routeiq_sdk import ConfigError, Gateway, ModelGroup, PluginError, RequestEr
 log = structlog.get_logger("routeiq.governance.catalog")
 
 KINDS = ("models", "credentials")
-_SERVED_SECONDS = 20.0
+_SERVED_SECONDS = 60.0
 _LOOK_SECONDS = 0.02
 
 
@@ -85,8 +85,10 @@ class AddedModels:
             return self._rows
         if self._rows is None:
             rows = self._usable(rows)
+            self._before = self._opened.groups if rows else None  # without rows the first runtime serves as it is
+        else:
+            self._before = self._opened.groups
         self._rows, self._version = tuple(rows), version
-        self._before = self._gateway.groups if self._gateway is not None else None
         return self._rows
 
     async def check(self, connection: AsyncConnection) -> None:
@@ -104,17 +106,18 @@ class AddedModels:
             yield
             async with self._database.read() as connection:
                 version = await _version(connection)
-            if version == self._version:
-                return
             try:
-                await self._opened.reload()
+                if self._version < version:
+                    await self._opened.reload()
                 async with asyncio.timeout(_SERVED_SECONDS):
                     while True:
                         if self._version >= version and self._opened.groups is not self._before:
                             break
                         await asyncio.sleep(_LOOK_SECONDS)
-            except (ConfigError, PluginError, TimeoutError) as error:
-                log.error("a change of models is kept and not served", reason=str(error) or type(error).__name__)
+            except TimeoutError:
+                log.warning("a change of models is kept, and served later than its answer")
+            except (ConfigError, PluginError) as error:
+                log.error("a change of models is kept and not served", reason=str(error))
                 message = "The change is kept, but not served yet: the log of the gateway says why."
                 raise RequestError(503, message, type="internal_server_error", headers={"retry-after": "1"}) from None
 

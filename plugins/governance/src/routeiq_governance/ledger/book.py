@@ -23,7 +23,7 @@ from routeiq_sdk.gateway import SpoolService
 log = structlog.get_logger("routeiq.governance.ledger")
 
 _BATCH = 500
-_PAUSE_SECONDS = 0.05
+_PAUSE_SECONDS = 0.25
 """Batches fill while the writer rests; figures are never older than this, and `flush` does not wait for it."""
 _BACKOFF_FIRST = 0.2
 _BACKOFF_MOST = 5.0
@@ -47,7 +47,6 @@ class Ledger:
         """Waited for before a flush: requests that are answered and not yet accepted here."""
         self._wake = asyncio.Event()
         self._writing = asyncio.Lock()
-        self._progress = asyncio.Condition()
         self._healing: Healing | None = None
 
     async def open(self, gateway: Gateway) -> None:
@@ -87,13 +86,11 @@ class Ledger:
         `StoreUnavailable`."""
         if answered:
             await self.settled()
-        wanted = self._accepted
-        if self._written >= wanted:
+        if self._written >= self._accepted:
             return
-        self._wake.set()
         try:
-            async with asyncio.timeout(_FLUSH_SECONDS), self._progress:
-                await self._progress.wait_for(lambda: self._written >= wanted)
+            async with asyncio.timeout(_FLUSH_SECONDS):
+                await self._write_some()
         except TimeoutError:
             raise StoreUnavailable("the ledger could not be written to the database in time") from None
 
@@ -148,8 +145,6 @@ class Ledger:
             async with self._database.begin() as connection:
                 fresh = await write(connection, batch)
             self._healing.note(fresh, replayed=last <= self._replayed)
-            async with self._progress:
-                self._written = last
-                self._progress.notify_all()
+            self._written = last
             await self._spool.forget(last)
             await self._healing.heal()

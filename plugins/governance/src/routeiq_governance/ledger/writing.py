@@ -46,9 +46,10 @@ async def _insert(connection: AsyncConnection, batch: Sequence[Entry]) -> list[E
     fresh: list[Entry] = []
     for start in range(0, len(batch), _ROWS):
         part = batch[start : start + _ROWS]
-        statement = _dialect(connection).insert(entry_table).values([_row(entry) for entry in part])
+        statement = _dialect(connection).insert(entry_table)
         key = (entry_table.c.request_id, entry_table.c.attempt, entry_table.c.kind)
-        done = await connection.execute(statement.on_conflict_do_nothing().returning(*key))
+        statement = statement.on_conflict_do_nothing().returning(*key)
+        done = await connection.execute(statement, [_row(entry) for entry in part])
         new = {tuple(row) for row in done.all()}
         fresh += [entry for entry in part if _name(entry) in new]
     return fresh
@@ -96,8 +97,8 @@ async def _post(connection: AsyncConnection, fresh: Sequence[Entry]) -> None:
         if e.cost
         for account, amount in e.accounts
     ]
-    for start in range(0, len(double), _ROWS):
-        await connection.execute(posting_table.insert().values(double[start : start + _ROWS]))
+    if double:
+        await connection.execute(posting_table.insert(), double)
     sums: dict[tuple[str, str], Counter[str]] = {}
     taken: Counter[str] = Counter()
     ends: dict[str, int | None] = {}
@@ -123,10 +124,10 @@ async def _add(
     connection: AsyncConnection, table: Table, key: Sequence[str], sums: Sequence[str], rows: Sequence[dict[str, Any]]
 ) -> None:
     """Add to sums, in the order of their keys, so that two writers cannot wait for each other."""
-    for start in range(0, len(rows), _ROWS):
-        statement = _dialect(connection).insert(table).values(rows[start : start + _ROWS])
+    if rows:
+        statement = _dialect(connection).insert(table)
         changes = {name: table.c[name] + statement.excluded[name] for name in sums}
-        await connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=changes))
+        await connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=changes), rows)
 
 
 def _dialect(connection: AsyncConnection) -> Any:

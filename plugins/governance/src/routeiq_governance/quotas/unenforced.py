@@ -35,15 +35,8 @@ LITELLM = (
     "overwrite_user_with_key_hash",
     "priority_reservation",
 )
-ROWS = (
-    "default_api_key_rpm_limit",
-    "default_api_key_tpm_limit",
-    "itpm",
-    "max_file_size_mb",
-    "otpm",
-    "rpd",
-    "tpd",
-)
+ROUTER = ("default_max_parallel_requests",)
+ROWS = ("max_file_size_mb",)
 
 
 class UnenforcedKeys(PluginConfig):
@@ -58,6 +51,9 @@ class UnenforcedKeys(PluginConfig):
     litellm_keys: Annotated[tuple[str, ...], FromLitellm("litellm_settings")] = Field(
         (), description="`litellm_settings` is looked at for protective keys that are not enforced."
     )
+    router_keys: Annotated[tuple[str, ...], FromLitellm("router_settings")] = Field(
+        (), description="`router_settings` is looked at for protective keys that are not enforced."
+    )
     row_keys: Annotated[tuple[str, ...], FromLitellm("model_list")] = Field(
         (), description="`model_list` is looked at for protective keys that are not enforced."
     )
@@ -71,6 +67,11 @@ class UnenforcedKeys(PluginConfig):
     @classmethod
     def _litellm(cls, section: Any, info: ValidationInfo) -> tuple[str, ...]:
         return _checked("litellm_settings", section, LITELLM, info)
+
+    @field_validator("router_keys", mode="before")
+    @classmethod
+    def _router(cls, section: Any, info: ValidationInfo) -> tuple[str, ...]:
+        return _checked("router_settings", section, ROUTER, info)
 
     @field_validator("row_keys", mode="before")
     @classmethod

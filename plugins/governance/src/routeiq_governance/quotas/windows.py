@@ -92,9 +92,12 @@ class Every:
         return Span(*durations.window(self.duration, self.since, now))
 
 
+_EVER = Span(0, None)
+
+
 @dataclass(frozen=True, slots=True)
 class Forever:
     """One window without an end."""
 
     def span(self, now: int) -> Span:
-        return Span(0, None)
+        return _EVER

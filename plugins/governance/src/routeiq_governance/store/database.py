@@ -42,9 +42,11 @@ class Database:
         self._sealer: Sealer | None = None
         self._engine: AsyncEngine | None = None
         self._clock: Clock | None = None
+        self._closed = False
 
     async def open(self, gateway: Gateway) -> None:
         """Connect, and refuse a schema of another revision."""
+        self._closed = False
         self._clock = gateway.clock
         url = self._url.reveal() if self._url is not None else f"sqlite+aiosqlite:///{gateway.data_dir / _FILE}"
         self._engine = make_engine(url)
@@ -66,7 +68,8 @@ class Database:
             )
 
     async def close(self) -> None:
-        """Give all connections back."""
+        """Give all connections back. Whoever asks afterwards hears `StoreUnavailable`."""
+        self._closed = True
         if self._engine is not None:
             await self._engine.dispose()
 
@@ -85,7 +88,9 @@ class Database:
 
     @property
     def engine(self) -> AsyncEngine:
-        """The engine, once opened."""
+        """The engine, once opened. Raises `StoreUnavailable` when it was closed."""
+        if self._closed:
+            raise StoreUnavailable("the governance database is closed")
         if self._engine is None:
             raise LookupError("the governance database is not open")
         return self._engine
