@@ -23,6 +23,7 @@ from routeiq.errors import Errors
 from routeiq.handle import PluginHandle
 from routeiq.plugins.assemble import assemble
 from routeiq.plugins.compiled import Call
+from routeiq.plugins.from_litellm import sees
 from routeiq.plugins.lifecycle import PluginSet
 from routeiq.request.answer_headers import EMULATED, AnswerHeaders
 from routeiq.request.attempts import Attempts
@@ -152,12 +153,13 @@ def assemble_all(
 
 
 def _refuse_unenforced(config: Config, plugins: PluginSet, registry: StrategyRegistry) -> None:
-    present = {member.name for member in plugins.members}
+    present = {member.name: member for member in plugins.members}
     enforced = {"router_settings.routing_strategy"} if registry.offers(config.router.routing_strategy) else set()
     problems = [
         ConfigError(key.message, file=key.file, line=key.line)
         for key in config.protective
-        if key.needs_plugin not in present and key.path not in enforced
+        if key.path not in enforced
+        and (key.needs_plugin not in present or not sees(present[key.needs_plugin].examined.type.Config, key.path))
     ]
     if problems:
         raise ConfigErrors(problems)

@@ -16,6 +16,9 @@ from routeiq.config.validation import checked, translated, without_nulls
 from routeiq_sdk import ConfigError, FromLitellm, PluginConfig
 
 
+_SETTINGS = ("general_settings", "litellm_settings", "router_settings")
+
+
 def litellm_fields(model: type[BaseModel]) -> dict[str, KeyPath]:
     """The marked fields of a configuration class, each with the path of its key."""
     return {
@@ -24,6 +27,16 @@ def litellm_fields(model: type[BaseModel]) -> dict[str, KeyPath]:
         for mark in field.metadata
         if isinstance(mark, FromLitellm)
     }
+
+
+def sees(model: type[BaseModel], path: str) -> bool:
+    """Whether a plugin with this configuration can see a key of LiteLLM's settings, so that it may enforce it. Rows of
+    models, guardrails and servers reach plugins in other ways."""
+    section, _, rest = path.partition(".")
+    if section not in _SETTINGS or not rest:
+        return True
+    marks = (".".join(str(part) for part in key) for key in litellm_fields(model).values())
+    return any(path == mark or path.startswith((f"{mark}.", f"{mark}[")) for mark in marks)
 
 
 def configured(

@@ -85,7 +85,7 @@ class Client:
             found = json.loads(text) if text else {}
         except ValueError:
             found = None
-        if not isinstance(found, dict | list):
+        if not isinstance(found, dict | list | int):  # LiteLLM answers some deletions with a number
             raise Refused(f"{self._url} does not answer as a gateway does: is the address right?")
         return found
 
