@@ -15,7 +15,6 @@ from routeiq.config.position import KeyPath, Positions, dotted
 from routeiq.config.validation import checked, translated, without_nulls
 from routeiq_sdk import ConfigError, FromLitellm, PluginConfig
 
-
 _SETTINGS = ("general_settings", "litellm_settings", "router_settings")
 
 
