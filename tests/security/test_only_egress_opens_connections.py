@@ -10,6 +10,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 DOOR = ROOT / "core/src/routeiq/egress"
+TERMINAL = ROOT / "plugins/governance/src/routeiq_governance/commands/client.py"
+"""What commands in an operator's terminal call a gateway with; no gateway imports it."""
 PRODUCT = [ROOT / "core/src", ROOT / "plugin_sdk/src", *ROOT.glob("plugins/*/src")]
 
 # A module that is a client as a whole: importing it is the offence.
@@ -89,8 +91,18 @@ def _imports_by_name(call: ast.Call) -> bool:
     return name in ("import_module", "__import__") and bool(call.args)
 
 
+def test_no_gateway_imports_the_terminals_client() -> None:
+    package = TERMINAL.parent
+    for folder in PRODUCT:
+        for path in folder.rglob("*.py"):
+            if not path.is_relative_to(package):
+                assert "routeiq_governance.commands" not in path.read_text(encoding="utf-8"), path
+
+
 def test_only_egress_opens_connections() -> None:
-    files = [path for folder in PRODUCT for path in folder.rglob("*.py") if not path.is_relative_to(DOOR)]
+    everything = [path for folder in PRODUCT for path in folder.rglob("*.py")]
+    assert TERMINAL in everything
+    files = [path for path in everything if not path.is_relative_to(DOOR) and path != TERMINAL]
     assert len(files) > 10
     found = [
         f"{path.relative_to(ROOT)}:{line}: {name}"

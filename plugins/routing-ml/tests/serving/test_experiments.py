@@ -127,7 +127,7 @@ def test_the_record_uses_the_contracts_names() -> None:
 
 
 @given(
-    weights=st.lists(st.floats(0.5, 1000), min_size=1, max_size=8),
+    weights=st.lists(st.floats(1, 1000), min_size=1, max_size=8),
     unit=st.text(st.characters(), max_size=20),
 )
 def test_every_bucket_belongs_to_a_variant_and_every_variant_has_its_share(weights: list[float], unit: str) -> None:
