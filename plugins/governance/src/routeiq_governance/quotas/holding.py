@@ -23,7 +23,7 @@ from routeiq_governance.quotas.settling import skeleton
 from routeiq_governance.quotas.softly import Thresholds
 from routeiq_governance.quotas.sweeping import note_of
 from routeiq_sdk import Context, Gateway, MetersLost, ModelGroup, Reject, StoreUnavailable
-from routeiq_sdk.values.meters import Held, Refused
+from routeiq_sdk.values.meters import Charge, Held, Refused
 
 _SOME_OUTPUT = 256
 """Output tokens that a call is taken to have while nobody can tell."""
@@ -129,14 +129,14 @@ class Holding:
     ) -> Reject | None:
         now, gateway = self._gateway.clock.now_ns(), self._gateway
         rules = [self._sizes.softened(rule) for rule in rules]
+        charged = hold.charge(rules, now)
         if not hold.note:
-            hold.note = _note(ctx, asked, hold, rules, now)
+            hold.note = _note(ctx, asked, charged, now)
 
         async def take() -> Held | Refused:
             await self._seeds.sow(gateway, rules, now)
             return await hold.take(gateway.meters, charged, rules, most=most, least=least)
 
-        charged = hold.charge(rules, now)
         try:
             answer = await self._patiently(take)
             if isinstance(answer, Refused) and self._ending.any:
@@ -176,12 +176,11 @@ class Holding:
         return passes
 
 
-def _note(ctx: Context, asked: Asked, hold: Hold, rules: Sequence[Rule], now: int) -> bytes:
+def _note(ctx: Context, asked: Asked, charged: Mapping[str, tuple[Rule, Charge]], now: int) -> bytes:
     """What the sweeper writes down if this process dies."""
     group = asked.ranked[0]
     deployment = group.deployments[0]
     entry = skeleton(ctx, asked.caller, now)
-    charged = hold.charge(rules, now)
     money = [meter for meter, (rule, _) in charged.items() if rule.is_money]
     counted = [meter for meter, (rule, _) in charged.items() if rule.unit != "concurrent"]
     named = {"model_group": group.name, "model": deployment.model, "deployment_id": deployment.id}

@@ -39,11 +39,11 @@ class ServerProcess:
 
     def command(self) -> Sequence[str | Path]:
         """How it is started on `port` in `folder`."""
-        raise NotImplementedError
+        raise NotImplementedError("each server says how it is started")
 
     def answers(self) -> bool:
         """Whether it is ready to serve."""
-        raise NotImplementedError
+        raise NotImplementedError("each server says when it answers")
 
     @property
     def running(self) -> bool:
