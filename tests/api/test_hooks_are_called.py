@@ -12,7 +12,6 @@ from routeiq_sdk.hooks import SPECS
 
 CORE = Path(__file__).parents[2] / "core" / "src" / "routeiq"
 CALLED_BY_PLUGINS = {
-    "commit": "an audit plugin's events; the core has no event class that may be configured `closed`",
     "guard_tool_call": "the MCP and A2A protocol plugins; the core invokes no tools",
 }
 COMPILER = CORE / "plugins" / "compiled.py"

@@ -26,6 +26,7 @@ from routeiq.request.auth import credential
 from routeiq.request.context import RequestContext
 from routeiq.request.delivery import Send
 from routeiq.request.ids import new_request_id
+from routeiq.routes import changes
 from routeiq.routes.exchange import Exchange
 from routeiq.routes.table import Route
 from routeiq.rules import cooldown_rules
@@ -256,8 +257,13 @@ async def _answer(exchange: Exchange, route: Route) -> None:
             allowed = await exchange.runtime.road.permit(ctx)
             if route.access == "admin" and not (allowed or ctx.principal.is_admin):
                 raise services.errors.admin_only(route.path)
+        ctx.stage = "serve"
+        if changes.audited(route, services.pipeline):
+            await changes.announce(exchange, route)
         await route.endpoint(exchange)
     except RequestError as error:
+        if ctx.stage in ("authenticate", "permit"):
+            error = await exchange.runtime.road.tell_refused(ctx, error)
         await _refuse(exchange, route, error)
         return
     except ClientGone:
@@ -271,8 +277,12 @@ async def _answer(exchange: Exchange, route: Route) -> None:
 
 async def _refuse(exchange: Exchange, route: Route, error: RequestError) -> None:
     if not exchange.started:
-        body = route.surface.error(error, exchange.runtime.services.errors.profile)
-        await exchange.respond(HttpResponse(error.status, body, error.headers))
+        profile = exchange.runtime.services.errors.profile
+        try:
+            await exchange.respond(HttpResponse(error.status, route.surface.error(error, profile), error.headers))
+        except RequestError as lost:  # the outcome could not be written down: that is what the caller must know
+            error = lost
+            await exchange.respond(HttpResponse(lost.status, route.surface.error(lost, profile), lost.headers))
     exchange.status = error.status
     _log(exchange, error)
 

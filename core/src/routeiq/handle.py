@@ -17,7 +17,7 @@ from routeiq.egress import Egress, Timeouts, Url, read_capped
 from routeiq.request import nested
 from routeiq.state.spool import Spool
 from routeiq.telemetry.background import Background
-from routeiq_sdk import Context, Event, ModelGroup
+from routeiq_sdk import Context, Event, ModelGroup, Vitals
 from routeiq_sdk.gateway import (
     Clock,
     Directory,
@@ -135,6 +135,14 @@ class PluginHandle:
     def emit(self, event: Event) -> None:
         """Queue an event for all sinks."""
         self._now.fan_out.put(event)
+
+    async def commit(self, event: Event) -> None:
+        """Let the `commit` hooks make an event durable."""
+        await self._now.services.commit(event)
+
+    def vitals(self) -> Vitals:
+        """How this process is doing."""
+        return self._now.vitals()
 
     def check_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Look at rows of models without serving them."""

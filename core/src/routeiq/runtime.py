@@ -25,6 +25,8 @@ from routeiq.plugins.assemble import assemble
 from routeiq.plugins.compiled import Call
 from routeiq.plugins.from_litellm import sees
 from routeiq.plugins.lifecycle import PluginSet
+from routeiq.plugins.member import Member
+from routeiq.request import gates
 from routeiq.request.answer_headers import EMULATED, AnswerHeaders
 from routeiq.request.attempts import Attempts
 from routeiq.request.auth import MasterKey
@@ -43,8 +45,9 @@ from routeiq.strategies import EmbedderRegistry, StrategyRegistry
 from routeiq.telemetry.fan_out import FanOut
 from routeiq.telemetry.request_log import log_request
 from routeiq.upstream.adapters import Adapters, api_base
-from routeiq_sdk import ConfigError, Context, Embedder, ModelGroup, PluginError
+from routeiq_sdk import ConfigError, Context, Embedder, Event, ModelGroup, PluginError
 from routeiq_sdk.gateway import Directory
+from routeiq_sdk.values.vitals import HookFigures, Vitals
 
 _CLOSE_SECONDS = 20.0
 
@@ -86,6 +89,28 @@ class Runtime:
         own = replace(self.config, models=tuple(row for row in self.config.models if not row.added))
         config = with_rows(own, rows, f"models of {plugin}")
         _assemble(config, self.shared, self.plugins, self.registry, self.embedders)
+
+    def vitals(self) -> Vitals:
+        """How this process is doing."""
+        shared = self.shared
+        figures = {
+            f"{call.plugin}.{call.hook}": HookFigures(call.stats.calls, call.stats.errors, call.stats.total_ns / 1e9)
+            for call in self.calls()
+            if call.stats.calls
+        }
+        return Vitals(
+            in_flight=shared.in_flight.now,
+            most_in_flight=shared.in_flight.most,
+            shed=shared.in_flight.refused,
+            running=dict(self.running),
+            benched=shared.cooldowns.benched(),
+            store=shared.stores.name,
+            store_up=shared.stores.up,
+            events_waiting=self.fan_out.waiting,
+            events_lost=self.fan_out.dropped,
+            records_lost=shared.records.lost,
+            hooks=figures,
+        )
 
     async def readiness(self) -> health.Report:
         """Whether new requests should come here."""
@@ -192,7 +217,7 @@ def _assemble(
     errors = Errors(block.compat.litellm_profile)
     rules = routing_rules(config)
     registry.check_virtual_models(config)
-    policy = _policy(config, catalog)
+    policy = _policy(config, catalog, plugins)
     adapters = Adapters(catalog.deployments, shared.egress)
     choice = Choice(
         pipeline,
@@ -206,6 +231,12 @@ def _assemble(
     async def top_up(ctx: Context, ranked: Sequence[ModelGroup]) -> None:
         if pipeline.reserve:
             await road.reserve(ctx, tuple(ranked))
+
+    fan_out = FanOut(pipeline.emit, pipeline.commit)
+
+    async def commit(event: Event, ctx: Context | None = None) -> None:
+        fan_out.put(event, committed=True)
+        await gates.commit(pipeline.commit, event, errors, ctx)
 
     services = Services(
         pipeline=pipeline,
@@ -234,6 +265,7 @@ def _assemble(
         ),
         headers=AnswerHeaders(block.compat.litellm_profile, config.revision),
         records=shared.records,
+        commit=commit,
         api_base=api_base,
         tell_stream_cost=block.compat.litellm_profile != "1.80",
         settle=Settlement(pipeline.settle, shared.background).start,
@@ -250,7 +282,7 @@ def _assemble(
         table=_table(plugins),
         adapters=adapters,
         policy=policy,
-        fan_out=FanOut(pipeline.emit),
+        fan_out=fan_out,
         virtual_models=virtual,
         registry=registry,
         embedders=embedders,
@@ -259,15 +291,28 @@ def _assemble(
     )
 
 
-def _policy(config: Config, catalog: Catalog) -> EgressPolicy:
+def _policy(config: Config, catalog: Catalog, plugins: PluginSet) -> EgressPolicy:
     added = {row.model_info.id for row in config.models if row.added}
     urls = set().union(*(addresses(d) for d in catalog.deployments if d.id not in added))
+    for member in plugins.members:
+        urls |= _origins(member)
     try:
         return EgressPolicy.compile(urls, config.routeiq.egress.allow)
     except EgressRefused as error:
         raise ConfigError(f"an address in model_list cannot be called: {error}", mend="correct its api_base") from None
     except ValueError as error:
         raise ConfigError(f"routeiq.{error}", mend="write a network or host[:port]") from None
+
+
+def _origins(member: Member) -> set[str]:
+    """What the operator wrote for this plugin; each looked at on its own, so that a bad one is told by its plugin."""
+    urls = set(member.instance.origins)
+    for url in urls:
+        try:
+            EgressPolicy.compile((url,), ())
+        except EgressRefused as error:
+            raise PluginError(member.name, f"an address in its configuration cannot be called: {error}") from None
+    return urls
 
 
 def _virtual_models(config: Config, catalog: Catalog) -> dict[str, VirtualModel]:

@@ -1,9 +1,11 @@
 """What an author of a RouteIQ plugin needs. Everything a plugin imports from RouteIQ comes from here.
 
-Hook specifications are in `routeiq_sdk.hooks`, contract tests in `routeiq_sdk.testing`, rarer values in
+Hook specifications are in `routeiq_sdk.hooks`, contract tests in `routeiq_sdk.testing`, event contracts
+in `routeiq_sdk.events`, what sinks may keep of messages in `routeiq_sdk.messages`, rarer values in
 `routeiq_sdk.values`.
 """
 
+from routeiq_sdk.batches import BatchQueue
 from routeiq_sdk.context import Context, Request
 from routeiq_sdk.errors import (
     ConfigError,
@@ -24,11 +26,14 @@ from routeiq_sdk.values.decision import Candidate, Decision
 from routeiq_sdk.values.models import Deployment, ModelGroup, Price, Usage
 from routeiq_sdk.values.principal import Principal
 from routeiq_sdk.values.records import Event, Record
-from routeiq_sdk.values.verdict import Reject, Replace, Stop
+from routeiq_sdk.values.trace import TraceContext
+from routeiq_sdk.values.verdict import Reject, Replace, Ruling, Stop
+from routeiq_sdk.values.vitals import Vitals
 
 __all__ = [
     "API_VERSION",
     "Attempt",
+    "BatchQueue",
     "Candidate",
     "ConfigError",
     "Context",
@@ -53,12 +58,15 @@ __all__ = [
     "Request",
     "RequestError",
     "RouteIQError",
+    "Ruling",
     "Secret",
     "Stop",
     "StoreUnavailable",
     "StreamFilter",
     "StreamMeter",
+    "TraceContext",
     "Usage",
+    "Vitals",
     "WrongPhase",
     "hookimpl",
 ]

@@ -16,6 +16,8 @@ from routeiq_sdk.values.decision import Decision
 from routeiq_sdk.values.http import Headers
 from routeiq_sdk.values.models import Usage
 from routeiq_sdk.values.principal import Principal
+from routeiq_sdk.values.trace import TraceContext
+from routeiq_sdk.values.verdict import Ruling
 
 T = TypeVar("T")
 
@@ -57,7 +59,8 @@ class Context:
 
     `cost` is in nano-USD, `None` while unknown or when the model is unpriced. `answer_headers` are added to the
     answer's head; a plugin may write into them until the first byte goes out. `action` is what the route declares
-    (`chat:create`), `credential` what the caller presented, from wherever the gateway looks for one.
+    (`chat:create`), `stage` the gate that the request has come to, `rulings` what plugins objected on the way,
+    `credential` what the caller presented, from wherever the gateway looks for one.
     """
 
     __slots__ = (
@@ -65,6 +68,7 @@ class Context:
         "_kept",
         "_principal",
         "_request",
+        "_trace",
         "action",
         "answer_headers",
         "attempts",
@@ -81,6 +85,9 @@ class Context:
         "received_at",
         "request_id",
         "route",
+        "routing_ms",
+        "rulings",
+        "stage",
         "started",
         "surface",
         "tags",
@@ -124,7 +131,18 @@ class Context:
         self._principal: Principal | None = None
         self._request: Request | None = None
         self._decision: Decision | None = None
+        self.routing_ms: float | None = None
+        self.rulings: list[Ruling] = []
+        self.stage: str = "door"
         self._kept: dict[object, Any] | None = None
+        self._trace: TraceContext | None = None
+
+    @property
+    def trace(self) -> TraceContext:
+        """The request's place in its trace: below the client's `traceparent`, or a new trace."""
+        if self._trace is None:
+            self._trace = TraceContext.begin(self.headers.get("traceparent"), self.headers.get("tracestate"))
+        return self._trace
 
     @property
     def principal(self) -> Principal:

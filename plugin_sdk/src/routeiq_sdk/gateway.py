@@ -16,6 +16,7 @@ from routeiq_sdk.values.directory import DirectoryGroup, DirectoryUser
 from routeiq_sdk.values.meters import Charge, Held, Level, Overdue, Pace, Posting, Refused
 from routeiq_sdk.values.models import Deployment, ModelGroup
 from routeiq_sdk.values.records import Event
+from routeiq_sdk.values.vitals import Vitals
 
 
 class ModelStrategy(Protocol):
@@ -342,6 +343,15 @@ class Gateway(Protocol):
 
     def emit(self, event: Event) -> None:
         """Queue an event for all sinks. Never waits; drops and counts when the queue is full."""
+
+    async def commit(self, event: Event) -> None:
+        """Let the `commit` hooks make an event durable, before the action it tells of is acknowledged.
+
+        Raises `RequestError` when one could not: the action must then be refused.
+        """
+
+    def vitals(self) -> Vitals:
+        """How this process is doing: load, benched deployments, losses of telemetry."""
 
     def check_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Look at rows that `model_rows` would answer, without serving them. Raises `ConfigError` for one that cannot

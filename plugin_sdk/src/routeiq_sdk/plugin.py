@@ -5,6 +5,7 @@ Discovery, ordering and calling belong to the core.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
@@ -102,6 +103,20 @@ class Plugin(Generic[C]):
 
     def __init__(self, config: C) -> None:
         self.config = config
+
+    @property
+    def idle_hooks(self) -> frozenset[str]:
+        """Hooks that this plugin implements and its configuration does not need: they are never called.
+
+        A gate without a plugin costs nothing, so a plugin that has work at a gate only when asked should say so.
+        """
+        return frozenset()
+
+    @property
+    def origins(self) -> Iterable[str]:
+        """URLs that the operator wrote in this plugin's configuration: `gateway.egress` may call their origins, on
+        private addresses too. Nothing that a client or a database said may stand here."""
+        return ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -93,7 +93,7 @@ def empty() -> Pipeline:
 
 def bind(examined: Examined, instance: Plugin[Any]) -> Calls:
     """The calls of one plugin: bound methods, or a thread around those that burn CPU."""
-    found = examined.found
+    found, idle = examined.found, instance.idle_hooks
     return tuple(
         Call(
             plugin=found.name,
@@ -102,6 +102,7 @@ def bind(examined: Examined, instance: Plugin[Any]) -> Calls:
             function=_offloaded(instance, hook.method) if hook.offload else getattr(instance, hook.method),
         )
         for hook in examined.hooks
+        if hook.spec.name not in idle
     )
 
 

@@ -108,6 +108,7 @@ class Choice:
                 if answer is None:
                     continue
                 if isinstance(answer, Reject):
+                    gates.ruled(call, ctx, answer)
                     raise gates.refusal(answer)
                 if any(all(d is not known for known in left) for d in answer):
                     raise ValueError("it returned deployments that it was not given")

@@ -18,6 +18,10 @@ class RequestContext(Context):
         """The caller is known."""
         self._principal = principal
 
+    def follow(self, parent: Context) -> None:
+        """This request is a child of `parent`, in its trace too."""
+        self._trace = parent.trace.child()
+
     def understand(self, body: Body) -> None:
         """The request is known, or was replaced by a guard."""
         self._request = body

@@ -61,6 +61,11 @@ class Cooldowns:
         now = self._clock.monotonic()
         return [d for d in deployments if (seen := history.get((d.id, d.model))) is None or seen.benched_until <= now]
 
+    def benched(self) -> dict[str, float]:
+        """Seconds until each benched deployment is back, by id."""
+        now = self._clock.monotonic()
+        return {key[0]: seen.benched_until - now for key, seen in self._history.items() if seen.benched_until > now}
+
     def wait(self, deployments: Sequence[Deployment]) -> float:
         """Seconds until the first of them is back."""
         now = self._clock.monotonic()

@@ -142,6 +142,8 @@ class Delivery:
         async with gates.Stage(guards, self._ctx, self._services.errors) as stage:
             for call in stage:
                 verdict = await gates.ask(call, self._ctx, document)
+                if verdict is not None:
+                    gates.ruled(call, self._ctx, verdict)
                 if isinstance(verdict, Reject):
                     raise gates.refusal(verdict)
                 if isinstance(verdict, Replace):

@@ -16,7 +16,7 @@ from routeiq.errors import Errors
 from routeiq.plugins.compiled import Call
 from routeiq.request.auth import conceal
 from routeiq.wires.body import Malformed
-from routeiq_sdk import Context, Reject, RequestError
+from routeiq_sdk import Context, Event, Reject, Replace, RequestError, Ruling, Stop
 
 log = structlog.get_logger("routeiq.gates")
 
@@ -55,6 +55,8 @@ def ask_now(call: Call, *args: Any) -> Any:
 def failed(call: Call, ctx: Context | None, error: BaseException) -> None:
     """Count and log a plugin's failure. The text stays in our log; clients only learn the plugin's name."""
     call.stats.errors += 1
+    if ctx is not None:
+        ctx.rulings.append(Ruling(call.hook, call.plugin, "fail", 0, type(error).__name__))
     log.error(
         "plugin failed",
         plugin=call.plugin,
@@ -73,7 +75,7 @@ class Stage:
 
     __slots__ = ("_calls", "_ctx", "_current", "_errors", "_timeout")
 
-    def __init__(self, calls: Sequence[Call], ctx: Context, errors: Errors) -> None:
+    def __init__(self, calls: Sequence[Call], ctx: Context | None, errors: Errors) -> None:
         self._calls = calls
         self._ctx = ctx
         self._errors = errors
@@ -105,6 +107,8 @@ async def first_answer(calls: Sequence[Call], ctx: Context, errors: Errors) -> A
         for call in stage:
             answer = await ask(call, ctx)
             if answer is not None:
+                if isinstance(answer, Reject):
+                    ruled(call, ctx, answer)
                 return answer
     return None
 
@@ -115,6 +119,7 @@ async def any_objection(calls: Sequence[Call], ctx: Context, errors: Errors, *ar
         for call in stage:
             answer = await ask(call, ctx, *args)
             if isinstance(answer, Reject):
+                ruled(call, ctx, answer)
                 return answer
     return None
 
@@ -131,8 +136,28 @@ async def any_objection_heard(calls: Sequence[Call], ctx: Context) -> Reject | N
             failed(call, ctx, error)
             continue
         if isinstance(answer, Reject):
+            ruled(call, ctx, answer)
             return answer
     return None
+
+
+async def commit(calls: Sequence[Call], event: Event, errors: Errors, ctx: Context | None = None) -> None:
+    """Have an event made durable by all who commit. Raises `RequestError` when one of them could not."""
+    if calls:
+        async with Stage(calls, ctx, errors) as stage:
+            for call in stage:
+                await ask(call, event)
+
+
+def ruled(call: Call, ctx: Context, verdict: Reject | Replace | Stop) -> None:
+    """Note for the record what a plugin objected."""
+    if isinstance(verdict, Reject):
+        ruling = Ruling(call.hook, call.plugin, "reject", verdict.status, verdict.type)
+    elif isinstance(verdict, Stop):
+        ruling = Ruling(call.hook, call.plugin, "stop", 0, verdict.type)
+    else:
+        ruling = Ruling(call.hook, call.plugin, "replace")
+    ctx.rulings.append(ruling)
 
 
 def refusal(reject: Reject) -> RequestError:

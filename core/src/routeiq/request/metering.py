@@ -68,6 +68,7 @@ class Metering:
                 gates.failed(metered.call, self._ctx, error)
                 raise self._errors.plugin_failed(metered.call.plugin, "meter_stream") from None
             if stop is not None:
+                gates.ruled(metered.call, self._ctx, stop)
                 raise Stopped(stop)
 
     def _output(self, raw: bytes) -> str:

@@ -44,6 +44,8 @@ async def call(road: Road, parent: Context | None, body: Mapping[str, Any], conf
         action="chat:create",
     )
     ctx.identify(principal)
+    if parent is not None:
+        ctx.follow(parent)
     ctx.keep(_DEPTH, depth)
     taken = _Taken()
     await road.serve(ctx, _SURFACE, {name: as_raw(value) for name, value in body.items()}, taken.send)

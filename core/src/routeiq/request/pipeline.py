@@ -29,10 +29,13 @@ from routeiq.surfaces.base import Surface
 from routeiq.wires.body import Body, Malformed, Raw, read_fields
 from routeiq.wires.depth import too_deep
 from routeiq_sdk import Context, ModelGroup, Principal, Reject, Replace, RequestError
+from routeiq_sdk.events.of_record import admission_of
 
 log = structlog.get_logger("routeiq.request")
 
 CLIENT_GONE = 499
+_WHO = frozenset({"authenticate", "permit"})
+"""Stages whose refusals are told to `commit` hooks: who tried to come in, and what they may not do."""
 
 
 @dataclass(slots=True)
@@ -95,9 +98,12 @@ class Road:
         body = await self._guard(ctx, body)
         plan = await self._route(ctx, body)
         if self._pipeline.reserve:
+            ctx.stage = "reserve"
             journey.reserved = True
             await self.reserve(ctx, plan.ranked)
+        ctx.stage = "attempt"
         served = await self._attempt(ctx, body, plan)
+        ctx.stage = "deliver"
         await journey.delivery.pass_on(served, body, plan)
 
     @asynccontextmanager
@@ -122,6 +128,7 @@ class Road:
             await self._finish(ctx, journey)
 
     async def _admit(self, ctx: RequestContext) -> None:
+        ctx.stage = "admit"
         if self._pipeline.admit:
             reject = await gates.any_objection_heard(self._pipeline.admit, ctx)
             if reject is not None:
@@ -129,6 +136,7 @@ class Road:
 
     async def identify(self, ctx: Context) -> Principal:
         """Who calls. Raises `RequestError` when nobody can tell."""
+        ctx.stage = "authenticate"
         if self._pipeline.authenticate:
             answer = await gates.first_answer(self._pipeline.authenticate, ctx, self._errors)
             if isinstance(answer, Principal):
@@ -146,6 +154,7 @@ class Road:
     async def permit(self, ctx: Context) -> bool:
         """Whether a plugin allows the route's action; `False` without any opinion. Raises `RequestError` when one
         refuses."""
+        ctx.stage = "permit"
         if not self._pipeline.authorize_action:
             return False
         allowed = False
@@ -153,11 +162,13 @@ class Road:
             for call in stage:
                 verdict = await gates.ask(call, ctx, ctx.action)
                 if isinstance(verdict, Reject):
+                    gates.ruled(call, ctx, verdict)
                     raise gates.refusal(verdict)
                 allowed = allowed or verdict is True
         return allowed
 
     async def _read(self, ctx: RequestContext, receive: Receive) -> dict[str, Raw]:
+        ctx.stage = "read"
         bounds = self._services.bounds
         length = ctx.headers.get("content-length")
         told = int(length) if length is not None and length.isdecimal() else None
@@ -188,6 +199,7 @@ class Road:
         return body
 
     async def _authorize(self, ctx: RequestContext, body: Body) -> None:
+        ctx.stage = "authorize"
         if self._pipeline.authorize:  # first: a plugin may know better why a model is refused
             reject = await gates.any_objection(self._pipeline.authorize, ctx, self._errors)
             if reject is not None:
@@ -199,9 +211,12 @@ class Road:
     async def _guard(self, ctx: RequestContext, body: Body) -> Body:
         if not self._pipeline.guard_request:
             return body
+        ctx.stage = "guard"
         async with gates.Stage(self._pipeline.guard_request, ctx, self._errors) as stage:
             for call in stage:
                 verdict = await gates.ask(call, ctx)
+                if verdict is not None:
+                    gates.ruled(call, ctx, verdict)
                 if isinstance(verdict, Reject):
                     raise gates.refusal(verdict)
                 if isinstance(verdict, Replace):
@@ -210,8 +225,11 @@ class Road:
         return body
 
     async def _route(self, ctx: RequestContext, body: Body) -> Plan:
+        ctx.stage = "route"
         ctx.decision_id = "dec-" + ctx.request_id
+        before = ctx.elapsed_ms()
         ranked, decision = await self._services.router.route(ctx, body)
+        ctx.routing_ms = ctx.elapsed_ms() - before
         ctx.decide(decision)
         return make_plan(ctx, body, ranked, self._services.rules, self._errors)
 
@@ -241,8 +259,24 @@ class Road:
                 await attempts.abandon(ctx, calling.result())
             raise
 
+    async def tell_refused(self, ctx: Context, error: RequestError) -> RequestError:
+        """Have it written down that a caller was refused, before the caller hears of it; what to tell the caller."""
+        if not (self._pipeline.commit or self._pipeline.emit):
+            return error
+        record = make_record(ctx, status=error.status, error_type=error.type, error=error.message, overhead_ms=None)
+        event = admission_of(record)
+        if event is None:
+            return error
+        try:
+            await self._services.commit(event.event(record.at), ctx)
+        except RequestError as lost:
+            return lost
+        return error
+
     async def _finish(self, ctx: RequestContext, journey: Journey) -> None:
         delivery, error = journey.delivery, journey.error
+        if error is not None and ctx.stage in _WHO:
+            error = await self.tell_refused(ctx, error)
         if error is not None and not delivery.complete:
             await delivery.fail(error)
         status = CLIENT_GONE if journey.gone else error.status if error is not None else delivery.status

@@ -55,6 +55,14 @@ def make_record(
         error_type=error_type,
         error=error,
         group=last.group if last is not None else None,
+        trace=ctx.trace,
+        stage=ctx.stage if error is not None and ctx.stage != "deliver" else None,
+        rulings=tuple(ctx.rulings),
+        routing_ms=ctx.routing_ms,
+        action=ctx.action,
+        client=ctx.client,
+        key_alias=principal.alias if principal is not None else None,
+        organization=principal.organization if principal is not None else None,
     )
 
 

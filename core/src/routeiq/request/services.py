@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from routeiq.errors import Errors
 from routeiq.plugins.compiled import Pipeline
@@ -16,7 +17,7 @@ from routeiq.request.auth import MasterKey
 from routeiq.request.plan import RoutingRules
 from routeiq.request.record import Records
 from routeiq.request.routing import Router
-from routeiq_sdk import Context, Deployment, Record
+from routeiq_sdk import Context, Deployment, Event, Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,12 @@ class Bounds:
     body_bytes: int
     body_seconds: float
     json_depth: int
+
+
+class Commit(Protocol):
+    """Has an event made durable and tells it to the sinks. Raises `RequestError` when it could not be."""
+
+    async def __call__(self, event: Event, ctx: Context | None = None) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,7 @@ class Services:
     attempts: Attempts
     headers: AnswerHeaders
     records: Records
+    commit: Commit
     api_base: Callable[[Deployment], str]
     tell_stream_cost: bool
     settle: Callable[[Context], None]

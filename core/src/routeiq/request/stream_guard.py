@@ -50,6 +50,8 @@ class WatchedFilter:
             answer = ask(*text)
             if not isinstance(answer, Stop):
                 "".join(answer)
+            else:
+                gates.ruled(self._call, self._ctx, answer)
             return answer
         except Exception as error:
             gates.failed(self._call, self._ctx, error)

@@ -5,7 +5,7 @@ Who may call the route was checked before.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -24,7 +24,18 @@ if TYPE_CHECKING:
 class Exchange:
     """Request and answer, with the runtime that serves them."""
 
-    __slots__ = ("_query", "_receive", "ctx", "params", "runtime", "send", "started", "status")
+    __slots__ = (
+        "_body",
+        "_query",
+        "_receive",
+        "before_answer",
+        "ctx",
+        "params",
+        "runtime",
+        "send",
+        "started",
+        "status",
+    )
 
     def __init__(
         self,
@@ -43,6 +54,9 @@ class Exchange:
         self.send = send
         self.started = False
         self.status = 200
+        self.before_answer: Callable[[HttpResponse], Awaitable[None]] | None = None
+        """Awaited before the answer goes out; it may raise `RequestError` to answer something else."""
+        self._body: bytes | None = None
 
     @property
     def receive(self) -> Receive:
@@ -58,7 +72,12 @@ class Exchange:
         return dict(self.queries())
 
     async def body(self) -> bytes:
-        """The whole body within the gateway's bounds. Raises `RequestError`."""
+        """The whole body within the gateway's bounds, read once. Raises `RequestError`."""
+        if self._body is None:
+            self._body = await self._read()
+        return self._body
+
+    async def _read(self) -> bytes:
         services = self.runtime.services
         bounds, errors = services.bounds, services.errors
         try:
@@ -74,6 +93,9 @@ class Exchange:
 
     async def respond(self, response: HttpResponse) -> None:
         """Answer."""
+        before, self.before_answer = self.before_answer, None
+        if before is not None:
+            await before(response)
         self.started = True
         self.status = response.status
         headers = [(b"content-type", response.media_type.encode())]

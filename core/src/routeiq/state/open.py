@@ -67,6 +67,11 @@ class Stores:
                 self._looked_at = self._clock.monotonic()
         return self._health
 
+    @property
+    def up(self) -> bool:
+        """Whether it answered when it was last looked at."""
+        return self._health.status == "ok"
+
     async def aclose(self) -> None:
         """Close it."""
         if self._opened is not None:

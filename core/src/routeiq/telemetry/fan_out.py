@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import structlog
 
@@ -23,24 +24,36 @@ _PAUSE_SECONDS = 0.2
 _DELIVERY_SECONDS = 30.0
 
 
+class _Queued(NamedTuple):
+    event: Event
+    committed: bool
+
+
 class FanOut:
     """One queue for all sinks of a runtime. When it is full the oldest events go, and the loss is counted."""
 
-    def __init__(self, sinks: Sequence[Call]) -> None:
+    def __init__(self, sinks: Sequence[Call], committing: Sequence[Call] = ()) -> None:
         self._sinks = sinks
-        self._queue: deque[Event] = deque(maxlen=_MOST_QUEUED)
+        committers = {call.plugin for call in committing}
+        self._others = tuple(sink for sink in sinks if sink.plugin not in committers)
+        self._queue: deque[_Queued] = deque(maxlen=_MOST_QUEUED)
         self._wake = asyncio.Event()
         self._delivering: asyncio.Task[None] | None = None
         self.dropped = 0
         self.failed_batches = 0
 
-    def put(self, event: Event) -> None:
-        """Queue an event. With no sink installed this does nothing."""
-        if not self._sinks:
+    @property
+    def waiting(self) -> int:
+        """Events in the queue."""
+        return len(self._queue)
+
+    def put(self, event: Event, *, committed: bool = False) -> None:
+        """Queue an event. With no sink installed this does nothing; sinks that have `committed` it are left out."""
+        if not (self._others if committed else self._sinks):
             return
         if len(self._queue) == _MOST_QUEUED:
             self.dropped += 1
-        self._queue.append(event)
+        self._queue.append(_Queued(event, committed))
         self._wake.set()
 
     def start(self) -> None:
@@ -72,7 +85,10 @@ class FanOut:
         """Deliver what is queued now."""
         while self._queue:
             batch = [self._queue.popleft() for _ in range(min(_BATCH, len(self._queue)))]
-            await asyncio.gather(*(self._deliver(sink, batch) for sink in self._sinks))
+            every = [queued.event for queued in batch]
+            fresh = [queued.event for queued in batch if not queued.committed]
+            deliveries = [(sink, every if sink in self._others else fresh) for sink in self._sinks]
+            await asyncio.gather(*(self._deliver(sink, events) for sink, events in deliveries if events))
 
     async def _deliver(self, sink: Call, batch: Sequence[Event]) -> None:
         for number in range(_TRIES):

@@ -19,6 +19,7 @@ from routeiq_sdk.values.http import Headers
 from routeiq_sdk.values.models import Deployment, ModelGroup, Price, Usage
 from routeiq_sdk.values.principal import Principal
 from routeiq_sdk.values.records import Event, Record
+from routeiq_sdk.values.vitals import Vitals
 
 
 class FakeRequest:
@@ -166,7 +167,8 @@ def make_record(request_id: str = "req-test", **fields: Any) -> Record:
 class FakeGateway:
     """What a plugin gets at `setup`, in memory. `events` shows what was emitted; `answers` scripts nested calls.
 
-    A plugin that holds quotas gets the `meters` that the test gives; `reloads` counts calls of `reload`.
+    A plugin that holds quotas gets the `meters` that the test gives; `reloads` counts calls of `reload`;
+    `committed` shows what was given to `commit`.
     """
 
     def __init__(
@@ -191,6 +193,8 @@ class FakeGateway:
         self.reloads = 0
         self._meters = meters
         self.events: list[Event] = []
+        self.committed: list[Event] = []
+        self.vital_signs = Vitals()
         self.calls: list[Mapping[str, Any]] = []
         self.answers: list[Mapping[str, Any]] = []
         self.spools: dict[str, FakeSpool] = {}
@@ -237,6 +241,14 @@ class FakeGateway:
     def emit(self, event: Event) -> None:
         """Note the event."""
         self.events.append(event)
+
+    async def commit(self, event: Event) -> None:
+        """Note the event."""
+        self.committed.append(event)
+
+    def vitals(self) -> Vitals:
+        """What the test set, else an idle process."""
+        return self.vital_signs
 
     def spawn(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         """Run `work` until it ends or `aclose`."""

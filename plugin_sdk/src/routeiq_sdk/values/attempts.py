@@ -31,7 +31,7 @@ class Outcome:
     `status` is the upstream's HTTP status, or 0 when none came. `dispatched` is true once the provider may have been
     called,
     so that it may have billed. Times are in milliseconds; `first_byte_ms` is `None` when none came. `cost` is in
-    nano-USD, `None` when unpriced.
+    nano-USD, `None` when unpriced. `response_id` and `finish_reason` are the provider's own words about its answer.
     """
 
     number: int
@@ -48,6 +48,8 @@ class Outcome:
     error_type: str | None = None
     message: str | None = None
     group: str = ""
+    response_id: str | None = None
+    finish_reason: str | None = None
 
     @property
     def ok(self) -> bool:

@@ -12,6 +12,8 @@ from typing import Any
 from routeiq_sdk.values.attempts import Outcome
 from routeiq_sdk.values.decision import Decision
 from routeiq_sdk.values.models import Usage
+from routeiq_sdk.values.trace import TraceContext
+from routeiq_sdk.values.verdict import Ruling
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,9 @@ class Record:
     """One finished request: who asked for what, what was chosen and why, what it took and cost.
 
     `group` is the model group that answered, as clients know it; `model` is the provider's own name for it.
+    `stage` is the gate at which the gateway itself ended the request (`None` when it did not), `rulings` are the
+    objections of plugins on the way. `trace` is the request's place in its trace, `routing_ms` what the choice of the
+    model took. `action` is what the route does (`chat:create`), `client` the client's address.
     It holds no prompt and no answer text. `status` is the HTTP status for the log (499 when the client went away).
     `cost` is in nano-USD, `None` when the model is unpriced. Times are in milliseconds, `at` is Unix time in
     nanoseconds.
@@ -52,7 +57,21 @@ class Record:
     error_type: str | None = None
     error: str | None = None
     group: str | None = None
+    trace: TraceContext | None = None
+    stage: str | None = None
+    rulings: tuple[Ruling, ...] = ()
+    routing_ms: float | None = None
+    action: str = ""
+    client: str | None = None
+    key_alias: str | None = None
+    organization: str | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def total_cost(self) -> int | None:
+        """Nano-USD of all attempts together, failed ones included; `None` when none is priced."""
+        told = [attempt.cost for attempt in self.attempts if attempt.cost is not None]
+        return sum(told) if told else self.cost
 
 
 @dataclass(frozen=True, slots=True)

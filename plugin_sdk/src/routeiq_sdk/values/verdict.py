@@ -39,3 +39,17 @@ class Stop:
 
     reason: str
     type: str = "content_policy_violation"
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What a plugin objected at a gate, for the record. `action` is `reject`, `replace`, `stop` or `fail`.
+
+    `status` is the HTTP status of a refusal (0 otherwise), `reason` the type of its error: no text of prompts.
+    """
+
+    hook: str
+    plugin: str
+    action: str
+    status: int = 0
+    reason: str = ""

@@ -1,0 +1,29 @@
+"""The gateway's event contracts: versioned, typed, with a JSON Schema each.
+
+A contract only grows: a field is never removed, renamed or given another meaning under the same version.
+"""
+
+from routeiq_sdk.events.admin import AdminV1
+from routeiq_sdk.events.admission import AdmissionV1
+from routeiq_sdk.events.attempt import AttemptV1
+from routeiq_sdk.events.contract import CONTRACTS, Contract
+from routeiq_sdk.events.decision_v1 import RouterDecisionV1
+from routeiq_sdk.events.decision_v2 import RouterDecisionV2
+from routeiq_sdk.events.guard import GuardV1
+from routeiq_sdk.events.of_record import events_of
+from routeiq_sdk.events.tool_call import ToolCallV1
+from routeiq_sdk.events.usage import UsageV1
+
+__all__ = [
+    "CONTRACTS",
+    "AdminV1",
+    "AdmissionV1",
+    "AttemptV1",
+    "Contract",
+    "GuardV1",
+    "RouterDecisionV1",
+    "RouterDecisionV2",
+    "ToolCallV1",
+    "UsageV1",
+    "events_of",
+]

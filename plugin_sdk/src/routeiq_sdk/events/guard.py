@@ -1,0 +1,36 @@
+"""`routeiq.guard.v1`: a guard objected to a request, an answer, a stream or a tool call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from routeiq_sdk.events.contract import Contract
+
+
+@dataclass(slots=True, kw_only=True)
+class GuardV1(Contract, name="routeiq.guard.v1"):
+    """One objection of one guard. A guard that lets everything pass leaves none."""
+
+    event_id: str
+    """Unique: the request id and the objection's number."""
+    timestamp_utc: str
+    """When the request arrived, ISO 8601."""
+    request_id: str
+    """The logical request's id."""
+    trace_id: str
+    """The trace of the request, 32 hex digits."""
+    guard: str
+    """The plugin."""
+    stage: Literal["guard_request", "guard_during", "guard_response", "stream_filter", "guard_tool_call"]
+    """What it looked at."""
+    action: Literal["reject", "replace", "stop", "fail"]
+    """What it did: refused, changed the text, ended a stream, or failed (which refuses)."""
+    status: int
+    """The HTTP status of a refusal; 0 otherwise."""
+    reason: str
+    """The class of the objection, as clients see it. No prompt and no answer text."""
+    principal: str | None
+    """The credential's id."""
+    team: str | None
+    """The caller's team."""

@@ -1,0 +1,47 @@
+"""`routeiq.tool_call.v1`: a tool was called through the gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from routeiq_sdk.events.contract import Contract
+
+
+@dataclass(slots=True, kw_only=True)
+class ToolCallV1(Contract, name="routeiq.tool_call.v1"):
+    """One invocation of one tool. Arguments are told by their names and a digest, never by their values."""
+
+    event_id: str
+    """Unique."""
+    timestamp_utc: str
+    """When the call arrived, ISO 8601."""
+    request_id: str
+    """The request that carried it."""
+    trace_id: str
+    """The trace of the request, 32 hex digits."""
+    protocol: Literal["mcp", "a2a"]
+    """The protocol."""
+    server: str
+    """The server or agent that owns the tool."""
+    tool: str
+    """The tool."""
+    argument_names: tuple[str, ...]
+    """Names of the arguments."""
+    arguments_sha256: str
+    """SHA-256 of the arguments' canonical JSON (RFC 8785), in hex."""
+    outcome: Literal["ok", "tool_error", "refused", "failed", "timeout"]
+    """How it ended."""
+    error_type: str | None = None
+    """The class of a failure."""
+    latency_ms: float
+    """From the call to its end."""
+    principal: str | None = None
+    """The credential's id."""
+    user: str | None = None
+    """The user behind it."""
+    team: str | None = None
+    """The caller's team."""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    """What the protocol's adapter adds."""
