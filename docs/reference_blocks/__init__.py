@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from reference_blocks.commands import commands
 from reference_blocks.errors import errors
+from reference_blocks.events import events
 from reference_blocks.hooks import hook_overview, hooks
 from reference_blocks.kinds import kinds, profiles
 from reference_blocks.routes import routes
@@ -21,6 +22,7 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "commands": commands,
     "engines": engines,
     "errors": errors,
+    "events": events,
     "hook-overview": hook_overview,
     "hooks": hooks,
     "kinds": kinds,

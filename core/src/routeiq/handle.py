@@ -15,7 +15,7 @@ import aiohttp
 
 from routeiq.egress import Egress, Timeouts, Url, read_capped
 from routeiq.request import nested
-from routeiq.state.spool import Spool
+from routeiq.state.spool import Spool, SpoolLimits
 from routeiq.telemetry.background import Background
 from routeiq_sdk import Context, Event, ModelGroup, Vitals
 from routeiq_sdk.gateway import (
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from routeiq.runtime import Runtime
 
 _FAREWELL_SECONDS = 5.0
+_LEAST_SPOOL = 16 << 20
 
 
 class PluginHandle:
@@ -42,7 +43,7 @@ class PluginHandle:
         self._first = first
         self._before = first.shared.current
         self._background = Background()
-        self._spools: dict[str, Spool] = {}
+        self._spools: dict[Path, Spool] = {}
         self._opening = asyncio.Lock()
         self._egress = PluginEgress(first.shared.egress)
 
@@ -118,13 +119,14 @@ class PluginHandle:
         """Calls under way in this process."""
         return self._now.running
 
-    async def spool(self, name: str) -> SpoolService:
-        """A durable queue in the plugin's directory; one a worker, since a spool has one writer."""
+    async def spool(self, name: str, *, directory: Path | None = None, most_bytes: int = 512 << 20) -> SpoolService:
+        """A durable queue in the plugin's directory or another; one a worker, since a spool has one writer."""
+        folder = (directory or self.data_dir / "spool") / f"{name}-{self._first.shared.worker}"
         async with self._opening:
-            known = self._spools.get(name)
+            known = self._spools.get(folder)
             if known is None:
-                folder = self.data_dir / "spool" / f"{name}-{self._first.shared.worker}"
-                known = self._spools[name] = await Spool.open(folder)
+                limits = SpoolLimits(total_bytes=max(most_bytes, _LEAST_SPOOL))
+                known = self._spools[folder] = await Spool.open(folder, limits=limits)
             return known
 
     async def call(self, parent: Context | None, body: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -12,8 +12,8 @@ import resource
 import sys
 from pathlib import Path
 
-from routeiq.state.errors import SpoolFull
 from routeiq.state.spool import Spool, SpoolLimits
+from routeiq_sdk import SpoolFull
 
 WRITERS = 8
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from routeiq.state.errors import SpoolClosed, SpoolCorrupt, SpoolError, SpoolFull, SpoolLocked
+from routeiq.state.errors import SpoolClosed, SpoolCorrupt, SpoolError, SpoolLocked
 from routeiq.state.spool import Spool, SpoolLimits
+from routeiq_sdk import SpoolFull
 from routeiq_sdk.gateway import SpoolService
 
 TINY = SpoolLimits(segment_bytes=256, total_bytes=1024, waiting_bytes=600)

@@ -13,6 +13,8 @@ from routeiq_sdk.errors import (
     PluginError,
     RequestError,
     RouteIQError,
+    SpoolFailed,
+    SpoolFull,
     StoreUnavailable,
     WrongPhase,
 )
@@ -60,6 +62,8 @@ __all__ = [
     "RouteIQError",
     "Ruling",
     "Secret",
+    "SpoolFailed",
+    "SpoolFull",
     "Stop",
     "StoreUnavailable",
     "StreamFilter",

@@ -62,6 +62,14 @@ class MetersLost(StoreUnavailable):
     """The store was flushed, failed over or is new, and its meters are not restored yet."""
 
 
+class SpoolFailed(RouteIQError):
+    """A spool could not do what was asked: the disk failed, or it is closed. The next `append` tries again."""
+
+
+class SpoolFull(SpoolFailed):
+    """No room: the spool's own bound, the bytes waiting for the disk, or the disk itself."""
+
+
 class RequestError(RouteIQError):
     """A request that ends with an error for its client.
 

@@ -262,8 +262,16 @@ class Directory(Protocol):
 class SpoolService(Protocol):
     """A durable queue on local disk: what was acknowledged survives a crash."""
 
+    @property
+    def size(self) -> int:
+        """Bytes on disk now."""
+
     async def append(self, payload: bytes) -> int:
-        """Write one entry and return its sequence number once it is on disk."""
+        """Write one entry and return its sequence number once it is on disk.
+
+        Appends that wait together share one fsync. Raises `SpoolFull` when there is no room, `SpoolFailed` when the
+        disk failed or the spool is closed.
+        """
 
     def read(self, after: int = 0) -> AsyncIterator[tuple[int, bytes]]:
         """Entries with a sequence number above `after`, in order, up to the newest one now."""
@@ -331,8 +339,15 @@ class Gateway(Protocol):
     def running(self) -> Mapping[str, int]:
         """Calls under way in this process, by deployment id; those of nobody are not listed."""
 
-    async def spool(self, name: str) -> SpoolService:
-        """Open (or create) a durable queue of the plugin's own. It is closed after `teardown`."""
+    async def spool(
+        self, name: str, *, directory: Path | None = None, most_bytes: int = 512 * 1024 * 1024
+    ) -> SpoolService:
+        """Open (or create) a durable queue of the plugin's own. It is closed after `teardown`.
+
+        A spool has one writer, so each worker gets a folder of its own, `NAME-WORKER`, in `directory` or else in the
+        plugin's `data_dir`. It holds at most `most_bytes` (at least 16 MiB). Raises `SpoolFailed` when another process
+        has it or its entries cannot be read.
+        """
 
     async def call(self, parent: Context | None, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """Make a nested chat completion as a child of `parent`: it walks authorize to settle, so nothing bypasses the

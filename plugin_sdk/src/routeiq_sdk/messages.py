@@ -78,8 +78,8 @@ class Messages:
         principal = ctx.identified
         metadata = principal.attributes.get("metadata") if principal is not None else None
         if isinstance(metadata, Mapping):
-            wanted = metadata.get("message_logging")
-            if wanted in _ORDER and (self._overrides or _ORDER.index(wanted) < _ORDER.index(mode)):
+            wanted = next((known for known in _ORDER if known == metadata.get("message_logging")), None)
+            if wanted is not None and (self._overrides or _ORDER.index(wanted) < _ORDER.index(mode)):
                 mode = wanted
             if metadata.get("turn_off_message_logging") is True:
                 mode = "off"

@@ -269,6 +269,7 @@ class Attempts:
             kind="ok" if error is None else error.kind,
             status=200 if error is None else error.status,
             latency_ms=(time.perf_counter() - started) * 1000,
+            started_ms=(started - ctx.started) * 1000,
             dispatched=error is None or error.dispatched,
             first_byte_ms=first_byte_ms,
             usage=usage,

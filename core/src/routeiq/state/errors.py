@@ -7,19 +7,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from routeiq_sdk import RouteIQError
+from routeiq_sdk import RouteIQError, SpoolFailed
 
 
 class StateFull(RouteIQError):
     """A bound of the state store is reached and what is there may not be thrown away."""
 
 
-class SpoolError(RouteIQError):
+class SpoolError(SpoolFailed):
     """A spool could not do what was asked. After a failed `append` the spool is usable; the next one tries again."""
-
-
-class SpoolFull(SpoolError):
-    """No room: the spool's own bound, the bytes waiting for the disk, or the disk itself."""
 
 
 class SpoolLocked(SpoolError):

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from routeiq.state.entry import HEADER_SIZE, decode, encode, payload_length
-from routeiq.state.errors import SpoolCorrupt, SpoolError, SpoolFull
+from routeiq.state.errors import SpoolCorrupt, SpoolError
+from routeiq_sdk import SpoolFailed, SpoolFull
 
 # The last byte is the version of the format.
 MAGIC = b"RIQSPOL\x01"
@@ -208,7 +209,7 @@ class SegmentLog:
             self._torn = False
 
 
-def spool_error(directory: Path, error: OSError) -> SpoolError:
+def spool_error(directory: Path, error: OSError) -> SpoolFailed:
     """What the disk said, as an error that callers of a spool know."""
     if error.errno in _NO_ROOM:
         return SpoolFull(f"{directory}: the disk has no room: {error.strerror}")

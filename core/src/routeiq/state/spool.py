@@ -18,9 +18,10 @@ import structlog
 
 from routeiq.state.directory_lock import DirectoryLock
 from routeiq.state.entry import HEADER_SIZE
-from routeiq.state.errors import SpoolClosed, SpoolError, SpoolFull
+from routeiq.state.errors import SpoolClosed, SpoolError
 from routeiq.state.recovery import OnCorrupt, Recovery, recover
 from routeiq.state.segments import MAGIC, Fsync, SegmentLog, spool_error, sync_directory
+from routeiq_sdk import SpoolFull
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -109,6 +110,11 @@ class Spool:
                 quarantined=[str(path) for path in recovery.quarantined],
             )
         return cls(directory, files, thread, limits)
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk and on their way there."""
+        return self._size + self._waiting_bytes
 
     async def append(self, payload: bytes) -> int:
         """As `SpoolService.append`. Raises `SpoolFull`, `SpoolError`, `SpoolClosed`; `ValueError` for an entry that no

@@ -14,7 +14,6 @@ from pydantic import ConfigDict
 from routeiq_sdk.events.attempt import AttemptV1
 from routeiq_sdk.events.contract import Contract
 from routeiq_sdk.events.decision_v1 import (
-    CandidateDeployment,
     DecisionInput,
     Experiment,
     Fallback,
@@ -24,9 +23,19 @@ from routeiq_sdk.events.decision_v1 import (
 
 
 @dataclass(slots=True, kw_only=True)
-class ScoredCandidate(CandidateDeployment):
+class ScoredCandidate:
     """One model that could have been chosen, with what was predicted about it."""
 
+    __pydantic_config__ = ConfigDict(use_attribute_docstrings=True, extra="forbid")
+
+    model_name: str
+    """The model group."""
+    provider: str | None
+    """Who serves it, when it was called."""
+    score: float | None
+    """The strategy's score; higher is better."""
+    available: bool
+    """Whether it could be called."""
     quality: float | None
     """Predicted probability of a good answer, 0 to 1."""
     cost: int | None

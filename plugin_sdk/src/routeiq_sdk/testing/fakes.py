@@ -220,7 +220,9 @@ class FakeGateway:
         """A folder in the temporary directory; empty unless the test writes keys into it."""
         return self.data_dir / "keys"
 
-    async def spool(self, name: str) -> FakeSpool:
+    async def spool(
+        self, name: str, *, directory: Path | None = None, most_bytes: int = 512 * 1024 * 1024
+    ) -> FakeSpool:
         """Open (or create) a queue; `spools` shows them."""
         return self.spools.setdefault(name, FakeSpool())
 

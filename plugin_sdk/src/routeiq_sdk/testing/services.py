@@ -244,6 +244,11 @@ class FakeSpool:
         self.entries: dict[int, bytes] = {}
         self._last = 0
 
+    @property
+    def size(self) -> int:
+        """Bytes of what was not forgotten."""
+        return sum(map(len, self.entries.values()))
+
     async def append(self, payload: bytes) -> int:
         """Keep one entry."""
         self._last += 1

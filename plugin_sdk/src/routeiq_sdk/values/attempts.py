@@ -32,6 +32,7 @@ class Outcome:
     called,
     so that it may have billed. Times are in milliseconds; `first_byte_ms` is `None` when none came. `cost` is in
     nano-USD, `None` when unpriced. `response_id` and `finish_reason` are the provider's own words about its answer.
+    `started_ms` counts from the request's arrival.
     """
 
     number: int
@@ -50,6 +51,7 @@ class Outcome:
     group: str = ""
     response_id: str | None = None
     finish_reason: str | None = None
+    started_ms: float = 0.0
 
     @property
     def ok(self) -> bool:
