@@ -134,6 +134,24 @@ def test_a_protective_key_in_effect_is_reported_with_its_plugin_and_line(text: s
 
 
 @pytest.mark.parametrize(
+    ("text", "path", "level", "told"),
+    [
+        ("success_callback: [langfuse]", "success_callback[0]", "info", "the plugin callbacks alone"),
+        ("failure_callback: s3", "failure_callback", "info", "the plugin callbacks alone"),
+        ("callbacks: [prometheus]", "callbacks[0]", "info", "the plugin prometheus alone"),
+        ("callbacks: [otel]", "callbacks[0]", "info", "the plugin otel alone"),
+        ("success_callback: [nobody]", "success_callback[0]", "no_effect", "no plugin serves it"),
+    ],
+)
+def test_an_observing_callback_is_told_with_the_plugin_that_serves_it(
+    text: str, path: str, level: str, told: str
+) -> None:
+    (notice,) = config("litellm_settings: {" + text + "}").notices
+    assert (notice.path, notice.level) == (f"litellm_settings.{path}", level)
+    assert told in notice.message
+
+
+@pytest.mark.parametrize(
     ("general", "plugin"),
     [
         ("allowed_ips: [10.0.0.1]", "governance"),

@@ -76,7 +76,7 @@ def entry(**own: object) -> PluginEntry:
 
 def test_the_standard_profile_is_a_fixed_list() -> None:
     names = [one.name for one in select({}, "standard")]
-    assert names == ["governance", "routing-classic", "routing-ml", "otel", "prometheus"]
+    assert names == ["governance", "routing-classic", "routing-ml", "otel", "prometheus", "callbacks"]
     assert not any(one.required for one in select({}, "standard"))
 
 
@@ -92,6 +92,7 @@ def test_what_the_yaml_names_is_required_and_keeps_its_place() -> None:
         ("routing-classic", False),
         ("routing-ml", False),
         ("prometheus", False),
+        ("callbacks", False),
         ("otel", True),
         ("mine", True),
     ]
@@ -101,7 +102,7 @@ def test_what_the_yaml_names_is_required_and_keeps_its_place() -> None:
 
 def test_enabled_false_turns_a_plugin_off_also_in_the_profile() -> None:
     names = [one.name for one in select({"otel": entry(enabled=False), "mine": entry(enabled=False)}, "standard")]
-    assert names == ["governance", "routing-classic", "routing-ml", "prometheus"]
+    assert names == ["governance", "routing-classic", "routing-ml", "prometheus", "callbacks"]
 
 
 def test_a_yaml_order_that_names_nobody_is_an_error_with_the_nearest_name() -> None:

@@ -5,14 +5,14 @@ It reports and never decides: which plugins are loaded is not known here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from routeiq.config.key_tables import TABLES
 from routeiq.config.keys import Key, KeyClass, KeyTable
 from routeiq.config.notices import Notice, ProtectiveKey, notice_at
 from routeiq.config.position import KeyPath, Positions, dotted
-from routeiq.config.special_keys import SPECIAL_KEYS, Finding
+from routeiq.config.special_keys import OBSERVING_KEYS, SPECIAL_KEYS, Finding
 
 
 def has_effect(value: Any) -> bool:
@@ -48,6 +48,12 @@ class Report:
         else:
             self._note("no_effect", path, "accepted, no effect")
 
+    def note_observer(self, path: KeyPath, plugin: str, what: str) -> None:
+        if plugin:
+            self._note("info", path, f"{what} is accepted; it has an effect with the plugin {plugin} alone")
+        else:
+            self._note("no_effect", path, f"{what} is accepted; no plugin serves it, it has no effect")
+
     def note_protective(self, path: KeyPath, plugin: str, what: str) -> None:
         place = self.positions.at(path)
         message = (
@@ -76,9 +82,14 @@ def _judge(table: KeyTable, name: str, value: Any, path: KeyPath, report: Report
         return
     if not has_effect(value):
         return
-    findings = _findings(table.section, name, value)
+    findings = _findings(SPECIAL_KEYS, table.section, name, value)
     for finding in findings:
         report.note_protective((*path, *finding.path), finding.plugin, finding.what)
+    observers = _findings(OBSERVING_KEYS, table.section, name, value)
+    for observer in observers:
+        report.note_observer((*path, *observer.path), observer.plugin, observer.what)
+    if observers:
+        return
     if findings or key.part_of or key.key_class is KeyClass.SERVED:
         return
     if key.key_class is KeyClass.NEUTRAL:
@@ -92,8 +103,10 @@ def _lower(description: str) -> str:
     return text if text[:2].isupper() else text[:1].lower() + text[1:]
 
 
-def _findings(section: str, name: str, value: Any) -> list[Finding]:
-    special = SPECIAL_KEYS.get((section, name))
+def _findings(
+    table: Mapping[tuple[str, str], Callable[[Any], Iterator[Finding]]], section: str, name: str, value: Any
+) -> list[Finding]:
+    special = table.get((section, name))
     return list(special(value)) if special else []
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from routeiq.config.key_tables.guardrails import CUSTOM_CODE_PLUGIN, GUARD_PLUGINS, PROTECTIVE_CALLBACKS
+from routeiq.config.key_tables.observers import OBSERVERS
 from routeiq.config.position import KeyPath
 
 _WRITE_A_PLUGIN = "Python objects are never imported from a configuration; write a plugin (`routeiq plugins new`)"
@@ -46,6 +47,14 @@ def callbacks(value: Any) -> Iterator[Finding]:
             yield Finding(path, CUSTOM_CODE_PLUGIN, f"{name!r} may check requests. {_WRITE_A_PLUGIN}")
 
 
+def observers(value: Any) -> Iterator[Finding]:
+    """Callbacks that only look on, each with the plugin that serves it (none for a name that nobody serves)."""
+    for number, name in enumerate(value if isinstance(value, list) else [value]):
+        path: KeyPath = (number,) if isinstance(value, list) else ()
+        if isinstance(name, str) and name not in PROTECTIVE_CALLBACKS and "." not in name:
+            yield Finding(path, OBSERVERS.get(name, ""), f"the callback {name!r}")
+
+
 def guardrails(value: Any) -> Iterator[Finding]:
     for number, row in enumerate(value if isinstance(value, list) else ()):
         params = row.get("litellm_params") if isinstance(row, Mapping) else None
@@ -65,3 +74,11 @@ SPECIAL_KEYS: Mapping[tuple[str, str], Callable[[Any], Iterator[Finding]]] = {
     ("litellm_settings", "callbacks"): callbacks,
 }
 """By section and key. They are asked first; when they find nothing the key's own class holds."""
+
+OBSERVING_KEYS: Mapping[tuple[str, str], Callable[[Any], Iterator[Finding]]] = {
+    ("litellm_settings", "callbacks"): observers,
+    ("litellm_settings", "success_callback"): observers,
+    ("litellm_settings", "failure_callback"): observers,
+    ("litellm_settings", "service_callback"): observers,
+}
+"""Keys whose values are told one by one, so that a start says of each who serves it."""

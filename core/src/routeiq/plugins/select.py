@@ -14,7 +14,7 @@ from routeiq.config.routeiq_block import PluginEntry
 
 PROFILES: Mapping[str, tuple[str, ...]] = {
     "minimal": (),
-    "standard": ("governance", "routing-classic", "routing-ml", "otel", "prometheus"),
+    "standard": ("governance", "routing-classic", "routing-ml", "otel", "prometheus", "callbacks"),
 }
 SECTION: KeyPath = ("routeiq", "plugins")
 UNPLACED = Positions({}, Place("<config>", 1))

@@ -27,7 +27,7 @@ TOP = KeyTable(
         neutral("mcp_aliases", "Other names of MCP servers.", "mcp"),
         neutral("agents", "A2A agents behind the gateway.", "a2a"),
         neutral("agent_list", "A2A agents behind the gateway.", "a2a"),
-        neutral("callback_settings", "Options of callbacks, by callback.", "otel"),
+        neutral("callback_settings", "Options of callbacks, by callback.", "callbacks"),
         neutral("vector_store_registry", "Vector stores known to the gateway."),
         neutral("search_tools", "Search providers known to the gateway."),
         neutral("files_settings", "Credentials of the files routes."),
