@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 
 from routeiq_sdk import Candidate, Decision, Outcome, Record, Ruling, TraceContext, Usage
-from routeiq_sdk.events import CONTRACTS, AdminV1, Contract, ToolCallV1, events_of
+from routeiq_sdk.events import CONTRACTS, AdminV1, Contract, SignInV1, ToolCallV1, events_of
 from routeiq_sdk.testing.fakes import make_record
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "reference" / "schemas"
@@ -150,6 +150,16 @@ def samples() -> Iterator[Contract]:
         client="127.0.0.1",
         target={"team_id": "t1"},
         changes={"models": ["small"]},
+    )
+    yield SignInV1(
+        event_id="req-test-sign-in",
+        timestamp_utc="2026-01-01T00:00:00.000Z",
+        request_id="req-test",
+        step="signed_in",
+        principal="oidc:ada",
+        user="ada",
+        team=None,
+        client="127.0.0.1",
     )
     yield ToolCallV1(
         event_id="call-1",

@@ -11,6 +11,7 @@ from routeiq_sdk.events.decision_v1 import RouterDecisionV1
 from routeiq_sdk.events.decision_v2 import RouterDecisionV2
 from routeiq_sdk.events.guard import GuardV1
 from routeiq_sdk.events.of_record import events_of
+from routeiq_sdk.events.sign_in import SignInV1
 from routeiq_sdk.events.tool_call import ToolCallV1
 from routeiq_sdk.events.usage import UsageV1
 
@@ -23,6 +24,7 @@ __all__ = [
     "GuardV1",
     "RouterDecisionV1",
     "RouterDecisionV2",
+    "SignInV1",
     "ToolCallV1",
     "UsageV1",
     "events_of",

@@ -101,7 +101,7 @@ class Parts:
         secure = urlsplit(login.public_url).scheme == "https"
         sessions = Sessions(secret, minutes=login.session_minutes, secure=secure, gateway=self._gateway)
         flow = Flow(login, provider, self.verifier, secret, self._gateway)
-        return Browser(flow, sessions, self.people, secure=secure)
+        return Browser(flow, sessions, self.people, self._gateway, secure=secure)
 
 
 def _trusts(config: OidcConfig, environment: Mapping[str, str], plugin: str) -> tuple[Trust, ...]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 from dataclasses import replace
+from typing import Literal
 
 from routeiq_oidc.answers import away, refused, store_away
 from routeiq_oidc.login.cookies import cookies, set_cookie
@@ -14,7 +15,9 @@ from routeiq_oidc.login.flow import ATTEMPT_SECONDS, Flow
 from routeiq_oidc.login.session import Session, Sessions, is_forged
 from routeiq_oidc.people.resolver import Resolver
 from routeiq_oidc.tokens.refusal import Refused, Unavailable
-from routeiq_sdk import Principal, RequestError, StoreUnavailable
+from routeiq_sdk import Gateway, Principal, RequestError, StoreUnavailable
+from routeiq_sdk.events import SignInV1
+from routeiq_sdk.events.contract import moment
 from routeiq_sdk.values.http import Headers, HttpRequest, HttpResponse
 
 NO_STORE = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
@@ -22,10 +25,14 @@ _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Sign-in</
 <p>{text}</p><p><a href="/sso/login">Sign in again</a></p></html>"""
 
 
+Step = Literal["signed_in", "signed_out", "refused"]
+
+
 class Browser:
     """Sign-in with a browser: three routes, and the session that `authenticate` accepts."""
 
-    def __init__(self, flow: Flow, sessions: Sessions, people: Resolver, *, secure: bool) -> None:
+    def __init__(self, flow: Flow, sessions: Sessions, people: Resolver, gateway: Gateway, *, secure: bool) -> None:
+        self._gateway = gateway
         self._flow = flow
         self._sessions = sessions
         self._people = people
@@ -51,8 +58,11 @@ class Browser:
             principal = await self._people.principal(arrival.identity)
             # The team that counts now is enough, and keeps the cookie small.
             team = (principal.team,) if principal.team is not None else ()
-            return _redirect(arrival.return_to, self._sessions.begin(replace(arrival.identity, teams=team)))
+            cookie = self._sessions.begin(replace(arrival.identity, teams=team))
+            await self._tell(request, "signed_in", principal)
+            return _redirect(arrival.return_to, cookie)
         except Refused as error:
+            await self._tell(request, "refused", reason=error.reason)
             return _page(error.status, error.reason)
         except ValueError:
             return _page(403, "the identity provider says more about you than a session can hold")
@@ -70,6 +80,7 @@ class Browser:
             )
         if is_forged(session, request.method, request.headers):
             raise forged()
+        await self._tell(request, "signed_out", await self.principal(session))
         try:
             await self._sessions.end(session)
         except StoreUnavailable:
@@ -111,6 +122,24 @@ class Browser:
             raise refused(error) from None
         except StoreUnavailable:
             raise store_away() from None
+
+    async def _tell(
+        self, request: HttpRequest, step: Step, principal: Principal | None = None, reason: str | None = None
+    ) -> None:
+        """Have it written down before the browser hears of it. Raises `RequestError` when it cannot be."""
+        now = self._gateway.clock.now_ns()
+        event = SignInV1(
+            event_id=f"{request.request_id}-sign-in",
+            timestamp_utc=moment(now),
+            request_id=request.request_id,
+            step=step,
+            principal=principal.id if principal is not None else None,
+            user=principal.user if principal is not None else None,
+            team=principal.team if principal is not None else None,
+            client=request.client,
+            reason=reason,
+        )
+        await self._gateway.commit(event.event(now))
 
     async def _read(self, headers: Headers) -> Session | None:
         try:
