@@ -262,7 +262,8 @@ class Spend:
         if query.get("tags"):
             where.append(or_(*(reports.tagged(tag) for tag in query["tags"].split(","))))
         if query.get("request_id"):
-            where.append(entries.c.request_id == query["request_id"])
+            told = query["request_id"]
+            where.append(or_(entries.c.request_id == told, entries.c.response_id == told))
         return replace(within, where=tuple(where))
 
 

@@ -17,12 +17,14 @@ from routeiq_sdk.values.http import HttpRequest, HttpResponse
 
 
 def log_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """One request. `spend` is in dollars and exact to the nano-USD."""
+    """One request. `spend` is in dollars and exact to the nano-USD; `request_id` is the provider's id of its answer, as
+    in LiteLLM, and the gateway's own where there was none."""
     ok = row["outcome"] == "ok"
     detail = row["detail"]
     first_byte = detail.get("first_byte_ms")
     return {
-        "request_id": row["request_id"],
+        "request_id": row["response_id"] or row["request_id"],
+        "litellm_call_id": row["request_id"],
         "call_type": detail.get("surface"),
         "api_key": row["key_id"],
         "spend": dollars(row["cost"]),

@@ -54,6 +54,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tags: tuple[str, ...] = ()
     detail: Mapping[str, Any] = {}
     meters: tuple[Taken, ...] = ()
+    response_id: str | None = None
 
     @property
     def scopes(self) -> list[tuple[str, str]]:

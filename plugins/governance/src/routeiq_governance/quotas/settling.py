@@ -113,6 +113,7 @@ def _entry(
         output_tokens=usage.output_tokens,
         estimated=usage.estimated,
         cost=cost,
+        response_id=outcome.response_id,
         price_version=price.version if price is not None else None,
         detail={name: value for name, value in told.items() if value is not None},
     )

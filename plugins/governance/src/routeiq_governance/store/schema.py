@@ -12,7 +12,7 @@ from sqlalchemy import Connection, inspect, text
 from routeiq_sdk import PluginError
 
 VERSION_TABLE = "routeiq_governance_version"
-HEAD = "0001"
+HEAD = "0002"
 """The revision that this release works with."""
 _SCRIPTS = Path(__file__).parent / "migrations"
 
