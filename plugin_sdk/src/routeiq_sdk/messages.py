@@ -76,13 +76,18 @@ class Messages:
         """What may be kept of this request: the operator's mode, or less when the caller or its key and team say so."""
         mode = self._mode
         principal = ctx.identified
-        metadata = principal.attributes.get("metadata") if principal is not None else None
-        if isinstance(metadata, Mapping):
-            wanted = next((known for known in _ORDER if known == metadata.get("message_logging")), None)
-            if wanted is not None and (self._overrides or _ORDER.index(wanted) < _ORDER.index(mode)):
+        attributes = principal.attributes if principal is not None else {}
+        may_rise = self._overrides
+        for name in ("team_metadata", "metadata"):  # a key cannot undo what its team does without
+            told = attributes.get(name)
+            if not isinstance(told, Mapping):
+                continue
+            wanted = next((known for known in _ORDER if known == told.get("message_logging")), None)
+            if told.get("turn_off_message_logging") is True:
+                wanted = "off"
+            if wanted is not None and (may_rise or _ORDER.index(wanted) < _ORDER.index(mode)):
+                may_rise = may_rise and _ORDER.index(wanted) >= _ORDER.index(mode)
                 mode = wanted
-            if metadata.get("turn_off_message_logging") is True:
-                mode = "off"
         if any((ctx.headers.get(name) or "").lower() == "true" for name in _REDACT_HEADERS):
             mode = "off"
         return mode

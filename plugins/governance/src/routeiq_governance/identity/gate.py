@@ -287,6 +287,15 @@ def _principal(key: Key, caller: Caller) -> Principal:
             if isinstance(written, list | tuple) and entity.scope in ("key", "team"):
                 tags |= {tag for tag in written if isinstance(tag, str)}
     attributes: dict[str, Any] = {"metadata": dict(caller.metadata)}
+    for scope, name in (("team", "team_alias"), ("organization", "organization_alias")):
+        named = caller.entity(scope)
+        if named is not None and named.alias:
+            attributes[name] = named.alias
+    team = caller.entity("team")
+    if team is not None and team.metadata:
+        attributes["team_metadata"] = dict(team.metadata)
+    if caller.email:
+        attributes["user_email"] = caller.email
     region = next((each.settings.get(_REGION) for each in caller.entities if each.settings.get(_REGION)), None)
     if region is not None:
         attributes[_REGION] = region
