@@ -1,0 +1,1 @@
+"""A durable, tamper-evident audit trail: events become a signed hash chain in objects that sinks keep."""

@@ -1,0 +1,1 @@
+"""The keepers of sealed objects, one module a kind."""

@@ -1,0 +1,139 @@
+"""Brings entries into the spool: at once for those that somebody waits for, in batches for the others.
+
+What is sealed out of the spool is `sealing`'s business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import structlog
+
+from routeiq_audit.canonical import canonical
+from routeiq_audit.entry import LOSS, Entry, packed
+from routeiq_audit.sealed import ALL
+from routeiq_sdk import Record, SpoolFailed
+from routeiq_sdk.events.contract import moment
+
+if TYPE_CHECKING:
+    from routeiq_sdk.gateway import SpoolService
+
+log = structlog.get_logger("routeiq.audit")
+
+_MOST_WAITING = 50_000
+_LINGER_SECONDS = 0.02
+_RETRY_SECONDS = 0.5
+_AT_ONCE = 32
+"""Records that are spelled out before the loop may turn to requests again."""
+_A_BATCH = 256
+
+EntriesOf = Callable[[Record], Iterable[Entry]]
+
+
+class Writer:
+    """One worker's way into the spool. `arrived` hears of the bytes."""
+
+    def __init__(
+        self, spool: SpoolService, entries_of: EntriesOf, arrived: Callable[[int], None], *, drops: bool
+    ) -> None:
+        self._spool = spool
+        self._entries_of = entries_of
+        self._arrived = arrived
+        self._drops = drops
+        self._waiting: deque[Record | Entry] = deque()
+        self._in_hand: deque[Record | Entry] = deque()
+        self._wake = asyncio.Event()
+        self._turn = asyncio.Lock()
+        self.dropped = 0
+        self._untold = 0
+        self.problem = ""
+        """Why the spool takes nothing now, if so."""
+
+    @property
+    def waiting(self) -> int:
+        """Records and events in memory."""
+        return len(self._waiting) + len(self._in_hand)
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing more may be accepted: the spool has no room, or too much waits for it."""
+        return not self._drops and (self.problem != "" or self.waiting >= _MOST_WAITING)
+
+    async def now(self, entries: Sequence[Entry]) -> None:
+        """Write entries; they are on disk when this returns. Raises `SpoolFailed`."""
+        payload = packed(entries)
+        await self._spool.append(payload)
+        self._arrived(len(payload))
+
+    def later(self, item: Record | Entry) -> None:
+        """Write it soon. Never waits."""
+        if self.waiting >= _MOST_WAITING * (1 if self._drops else 2):  # refused requests are written down, too
+            (self._waiting or self._in_hand).popleft()
+            self._drop(1)
+        self._waiting.append(item)
+        if not self._wake.is_set():
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Write for ever."""
+        while True:
+            await self._wake.wait()
+            await asyncio.sleep(_LINGER_SECONDS)  # many in one append: one fsync, one look at the files
+            self._wake.clear()
+            await self.write_all()
+
+    async def write_all(self) -> None:
+        """Write what waits now; while the spool takes nothing, try again for as long as it takes."""
+        async with self._turn:
+            while self._waiting or self._in_hand:
+                while self._waiting and len(self._in_hand) < _A_BATCH:
+                    self._in_hand.append(self._waiting.popleft())
+                entries = await self._spelled(list(self._in_hand))
+                if self._untold:
+                    entries.append(self._loss())
+                try:
+                    if entries:
+                        await self.now(entries)
+                except SpoolFailed as error:
+                    self._tell(str(error))
+                    if self._drops:
+                        self._drop(len(self._in_hand))
+                        self._in_hand.clear()
+                    await asyncio.sleep(_RETRY_SECONDS)
+                else:
+                    self._tell("")
+                    self._untold = 0
+                    self._in_hand.clear()
+
+    async def _spelled(self, items: Sequence[Record | Entry]) -> list[Entry]:
+        found: list[Entry] = []
+        for number, item in enumerate(items, start=1):
+            if isinstance(item, Entry):
+                found.append(item)
+            else:
+                found += self._entries_of(item)
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return found
+
+    def _drop(self, count: int) -> None:
+        if not self._untold:
+            log.error("audit events are dropped: there is no room for them", policy="drop_oldest")
+        self.dropped += count
+        self._untold += count
+
+    def _loss(self) -> Entry:
+        now = time.time_ns()
+        told = {"event_id": f"loss-{now}", "dropped": self._untold, "policy": "drop_oldest", "total": self.dropped}
+        return Entry("admin", LOSS, moment(now), str(told["event_id"]), ALL, canonical(told))
+
+    def _tell(self, problem: str) -> None:
+        if problem and not self.problem:
+            log.error("the audit spool takes no events", reason=problem)
+        elif self.problem and not problem:
+            log.info("the audit spool takes events again")
+        self.problem = problem
