@@ -1,0 +1,1 @@
+"""Finished requests, told to the destinations that LiteLLM's users know."""
