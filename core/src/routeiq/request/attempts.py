@@ -50,6 +50,8 @@ class Served:
     timeout: float
     started: float
     first_byte_ms: float
+    response_id: str | None = None
+    finish_reason: str | None = None
 
     @property
     def upstream_ms(self) -> float:
@@ -219,7 +221,7 @@ class Attempts:
             self._cooldowns.succeeded(served.deployment)
         elif error.kind != "cancelled":
             self._bench(served.deployment, error, alone=True)
-        await self.ended(ctx, served.deployment, served.number, served.started, error, usage, served.first_byte_ms)
+        await self.ended(ctx, served.deployment, served.number, served.started, error, usage, served)
 
     async def abandon(self, ctx: Context, served: Served) -> None:
         """A guard refused while the reply was already there: the provider did the work, the client gets none of it."""
@@ -239,10 +241,10 @@ class Attempts:
         started: float,
         error: UpstreamError | None,
         usage: Usage | None = None,
-        first_byte_ms: float | None = None,
+        served: Served | None = None,
     ) -> None:
         """Write down how an attempt ended and tell the plugins."""
-        outcome = self._note(ctx, deployment, number, started, error, usage, first_byte_ms)
+        outcome = self._note(ctx, deployment, number, started, error, usage, served)
         until = gates.deadline() if self._pipeline.after_attempt else 0.0
         for call in self._pipeline.after_attempt:
             try:
@@ -258,7 +260,7 @@ class Attempts:
         started: float,
         error: UpstreamError | None,
         usage: Usage | None = None,
-        first_byte_ms: float | None = None,
+        served: Served | None = None,
     ) -> Outcome:
         cost = deployment.price.cost(usage) if usage is not None and deployment.price is not None else None
         outcome = Outcome(
@@ -271,7 +273,9 @@ class Attempts:
             latency_ms=(time.perf_counter() - started) * 1000,
             started_ms=(started - ctx.started) * 1000,
             dispatched=error is None or error.dispatched,
-            first_byte_ms=first_byte_ms,
+            first_byte_ms=None if served is None else served.first_byte_ms,
+            response_id=None if served is None else served.response_id,
+            finish_reason=None if served is None else served.finish_reason,
             usage=usage,
             cost=cost,
             error_type=None if error is None else error.name,

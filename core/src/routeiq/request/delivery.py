@@ -23,7 +23,7 @@ from routeiq.request.services import Services
 from routeiq.request.stream_guard import Stopped, StreamGuard, WatchedFilter
 from routeiq.surfaces.base import Surface
 from routeiq.upstream.base import Whole
-from routeiq.wires.body import Body, Malformed, as_raw, read_fields, value_of, write_fields
+from routeiq.wires.body import Body, Malformed, Raw, as_raw, read_fields, value_of, write_fields
 from routeiq.wires.reading import Untranslatable
 from routeiq.wires.text import estimate_tokens
 from routeiq_sdk import Context, Reject, Replace, RequestError, StreamFilter, Usage
@@ -105,8 +105,10 @@ class Delivery:
         upstream_ms = served.upstream_ms
         usage: Usage | None = None
         try:
+            served.finish_reason = frames.finish_reason(reply.body)
             if reply.wire == self._surface.wire:
                 fields = read_fields(reply.body)
+                served.response_id = _text(fields.get("id"))
                 raw = fields.get("usage")
                 usage = self._surface.usage(value_of(raw)) if raw is not None else None
                 if "model" in fields:
@@ -115,6 +117,8 @@ class Delivery:
             else:
                 document = translation.whole_answer(reply.body, reply.wire, self._surface, body.shown)
                 usage = self._surface.usage(document.get("usage"))
+                told = document.get("id")
+                served.response_id = told if isinstance(told, str) else None
                 out = orjson.dumps(document)
             if usage is None and self._surface.wire != "anthropic-count-tokens":
                 usage = _guessed(body, estimate_tokens(out))
@@ -193,6 +197,8 @@ class Delivery:
             await stream.close()
             written = relay.passed.sent // _STREAM_BYTES_A_TOKEN if meter is None else meter.written
             usage = relay.passed.usage or _guessed(body, written)
+            served.response_id = relay.passed.response_id
+            served.finish_reason = relay.passed.finish_reason
             self._account(served, usage)
             self.overhead_ms = max(0.0, overhead)
             await services.attempts.finished(ctx, served, usage, failure)
@@ -262,6 +268,11 @@ class Delivery:
     async def _body(self, block: bytes, more: bool = True) -> None:
         self._ending = self._ending or not more
         await self._send({"type": "http.response.body", "body": block, "more_body": more})
+
+
+def _text(raw: Raw | None) -> str | None:
+    told = value_of(raw) if raw is not None else None
+    return told if isinstance(told, str) else None
 
 
 def _guessed(body: Body, output_tokens: int) -> Usage:

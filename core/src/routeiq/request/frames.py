@@ -23,6 +23,9 @@ _ERROR = re.compile(rb'^data:\s*\{\s*"error"\s*:\s*[{"]', re.MULTILINE)
 _DONE = re.compile(rb"(?:\A|[\r\n])data: ?\[DONE\]")
 _MESSAGE_STOP = re.compile(rb'(?:\A|[\r\n])(?:event: ?message_stop\b|data: ?\{\s*"type"\s*:\s*"message_stop")')
 _MODEL = re.compile(rb'"model"\s*:\s*"(?:[^"\\]|\\.)*"')
+# A quotation mark inside a text is escaped, so these are fields and never what a model said.
+_REASON = re.compile(rb'"(?:finish|stop)_reason"\s*:\s*"([^"\\]{1,64})"')
+_ID = re.compile(rb'"id"\s*:\s*"([^"\\]{1,256})"')
 
 Document = dict[str, Any]
 
@@ -85,6 +88,18 @@ def parse(raw: bytes) -> Frame:
 def write(frame: Frame, document: Document) -> bytes:
     """The event with another document."""
     return sse.frame(orjson.dumps(document), frame.event)
+
+
+def finish_reason(block: bytes) -> str | None:
+    """Why the provider ended its answer, if the block (or a whole body) says so."""
+    match = _REASON.search(block) if b'_reason"' in block else None
+    return match[1].decode("utf-8", "replace") if match is not None else None
+
+
+def response_id(block: bytes) -> str | None:
+    """The id of a stream's answer: the first id in its first block."""
+    match = _ID.search(block)
+    return match[1].decode("utf-8", "replace") if match is not None else None
 
 
 def whole_usage(wire: str, body: bytes) -> Usage | None:

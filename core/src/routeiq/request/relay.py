@@ -35,6 +35,8 @@ class Passed:
     usage: Usage | None = None
     ended: bool = False
     sent: int = 0
+    response_id: str | None = None
+    finish_reason: str | None = None
 
 
 class Relay:
@@ -72,6 +74,9 @@ class Relay:
         passed = self.passed
         nearly = False
         async for block in self._blocks:
+            if passed.sent == 0 and passed.response_id is None:
+                passed.response_id = frames.response_id(block)
+            passed.finish_reason = frames.finish_reason(block) or passed.finish_reason
             error = self._rules.error(block)
             if error is not None:
                 await self._pass(self._before_error(block), send)
