@@ -124,7 +124,7 @@ def test_a_guard_that_refuses_is_no_admission_event() -> None:
 
 def test_a_failure_of_providers_is_no_admission_event() -> None:
     failed = Outcome(1, "a", "openai", "small", "error", 500, 10.0, True, group="small")
-    events = told(make_record(status=500, stage="attempt", error_type="x", attempts=(failed,), usage=None))
+    events = told(make_record(status=500, stage=None, error_type="x", attempts=(failed,), usage=None))
     assert "routeiq.admission.v1" not in events
     payload = events["routeiq.router_decision.v1"].payload()
     assert payload["outcome"]["status"] == "failure"

@@ -65,6 +65,7 @@ class App:
         self._shared: Shared | None = None
         self._reloading = asyncio.Lock()
         self._closing: asyncio.Task[None] | None = None
+        self._answering: asyncio.Task[None] | None = None
         self.drain = Drain()
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -104,6 +105,8 @@ class App:
             runtime = await build(self._config, shared, lock=self._lock)
             opened.pop_all()
         self._shared = shared
+        if shared.peers is not None:
+            self._answering = asyncio.create_task(shared.peers.listen(), name="answer other workers")
         log.info("state store", store=stores.name, why=stores.why)
         self._serve_from(runtime, shared)
         for line in runtime.plugins.notices:
@@ -118,6 +121,9 @@ class App:
             return
         if self._closing is not None:
             await asyncio.wait((self._closing,))
+        if self._answering is not None:
+            self._answering.cancel()
+            await asyncio.wait((self._answering,))
         await shared.current.close(None)
         await shared.background.close()
         await shared.stores.aclose()

@@ -36,7 +36,7 @@ from routeiq.request.pool import Pools
 from routeiq.request.routing import Router, VirtualModel
 from routeiq.request.services import Bounds, Services
 from routeiq.request.settlement import Settlement
-from routeiq.routes import admin, llm, models, openapi
+from routeiq.routes import admin, decisions, llm, models, openapi
 from routeiq.routes import health as probes
 from routeiq.routes.table import PluginRoutes, RouteTable
 from routeiq.rules import routing_rules
@@ -335,7 +335,7 @@ def _group(catalog: Catalog, virtual: str, name: str) -> ModelGroup:
 
 def _table(plugins: PluginSet) -> RouteTable:
     table = RouteTable()
-    for source in (llm, models, probes, admin, openapi):
+    for source in (llm, models, probes, admin, decisions, openapi):
         for route in source.routes():
             table.add(route)
     plugins.collect_routes(lambda plugin: PluginRoutes(table, llm.CHAT, plugin))

@@ -5,18 +5,23 @@ What a reload replaces is the `Runtime`.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from routeiq.egress import Egress, EgressPolicy
 from routeiq.limits.in_flight import InFlight
 from routeiq.request.cooldown import CooldownRules, Cooldowns
-from routeiq.request.record import Records
+from routeiq.request.record import Records, as_json
+from routeiq.request.search import Search
 from routeiq.server.drain import Drain
 from routeiq.state.clock import SystemClock
 from routeiq.state.open import Stores, in_memory
 from routeiq.telemetry.background import Background
+from routeiq.telemetry.live import Live
+from routeiq.telemetry.peers import Peers
+from routeiq_sdk import Vitals
 from routeiq_sdk.gateway import Clock, MeterService, StateService
 
 if TYPE_CHECKING:
@@ -43,9 +48,47 @@ class Shared:
     reload: Callable[[], Awaitable[str]] = _no_reload
     workers: int = 1
     cooldowns: Cooldowns = field(init=False)
+    live: Live = field(init=False)
+    peers: Peers | None = None
+    started: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         self.cooldowns = Cooldowns(self.clock, CooldownRules())
+        self.live = Live(self.clock)
+        self.records.counted = self.live.add
+        if self.stores.name != "memory":
+            handlers = {"live": self._live, "decision": self._decision, "decisions": self.decisions}
+            self.peers = Peers(self.stores.state, self.workers, handlers)
+
+    async def ask(self, name: str, about: Any = None) -> list[Any]:
+        """What the other workers say; nothing where there are none."""
+        return await self.peers.ask(name, about) if self.peers is not None else []
+
+    async def last_minute(self) -> dict[str, Any]:
+        """This worker's last minute and how it is doing."""
+        vitals = self.current.vitals() if self.current is not None else Vitals()
+        return {
+            "figures": self.live.figures(),
+            "uptime_seconds": time.monotonic() - self.started,
+            "in_flight": vitals.in_flight,
+            "shed": vitals.shed,
+            "events_lost": vitals.events_lost,
+            "records_lost": vitals.records_lost,
+            "benched": dict(vitals.benched),
+        }
+
+    async def decisions(self, about: Any) -> list[dict[str, Any]]:
+        """This worker's records that fit a search (a `Search` as JSON data)."""
+        after = about.get("after")
+        search = Search(**{**about, "after": tuple(after) if after is not None else None})
+        return [as_json(record) for record in search.page(self.records.all())]
+
+    async def _live(self, about: Any) -> Any:
+        return await self.last_minute()
+
+    async def _decision(self, about: Any) -> Any:
+        record = self.records.find(str(about))
+        return as_json(record) if record is not None else None
 
     @property
     def state(self) -> StateService:

@@ -24,6 +24,7 @@ _OWN = {
     "init": ("routeiq.cli.init:init", "Write a commented routeiq.yaml for this machine."),
     "check": ("routeiq.cli.check:check", "Look whether a configuration can be served."),
     "serve": ("routeiq.cli.serve:serve", "Serve the gateway."),
+    "top": ("routeiq.cli.top:top", "Watch a running gateway."),
     "migrate": ("routeiq.cli.migrate:migrate", "Bring database tables to the revision this release needs."),
     "schema": ("routeiq.cli.schema:schema", "Print the JSON schema of the configuration."),
     "plugins": ("routeiq.cli.plugins:plugins", "List, order, check, lock and start plugins."),

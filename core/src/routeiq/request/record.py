@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from routeiq.plugins.compiled import Call
@@ -56,7 +56,7 @@ def make_record(
         error=error,
         group=last.group if last is not None else None,
         trace=ctx.trace,
-        stage=ctx.stage if error is not None and ctx.stage != "deliver" else None,
+        stage=ctx.stage if error is not None and not any(each.dispatched for each in ctx.attempts) else None,
         rulings=tuple(ctx.rulings),
         routing_ms=ctx.routing_ms,
         action=ctx.action,
@@ -76,12 +76,16 @@ class Records:
 
     def __init__(self, most: int = _KEPT) -> None:
         self._most = most
+        self.counted: Callable[[Record], None] | None = None
+        """Hears of each record, for figures of the last minute."""
         self._by_id: OrderedDict[str, Record] = OrderedDict()
         self._logged_at: dict[str, float] = {}
         self.lost = 0
 
     def add(self, ctx: Context, record: Record, sinks: Sequence[Call]) -> None:
         """Keep the record and tell the sinks. A sink's failure is counted, never felt."""
+        if self.counted is not None:
+            self.counted(record)
         self._by_id[record.request_id] = record
         if len(self._by_id) > self._most:
             self._by_id.popitem(last=False)
@@ -104,6 +108,10 @@ class Records:
     def find(self, wanted: str) -> Record | None:
         """The record with this request id or decision id."""
         return self._by_id.get(wanted.removeprefix("dec-"))
+
+    def all(self) -> Iterable[Record]:
+        """Every record that is kept."""
+        return self._by_id.values()
 
     def newest(self, most: int) -> list[Record]:
         """The newest records, newest first."""

@@ -1,4 +1,4 @@
-"""RouteIQ's own routes: status, reload, decisions. Admins only.
+"""RouteIQ's own routes: status, the last minute, reload. Admins only.
 
 LiteLLM's management routes come from plugins.
 """
@@ -9,13 +9,11 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from routeiq import __version__
-from routeiq.request.record import as_json
 from routeiq.routes.exchange import Exchange
 from routeiq.routes.llm import CHAT
 from routeiq.routes.table import Route
+from routeiq.telemetry.live import merged
 from routeiq_sdk import ConfigError, PluginError, RequestError
-
-_MOST_LISTED = 100
 
 
 def routes() -> Iterator[Route]:
@@ -24,10 +22,7 @@ def routes() -> Iterator[Route]:
         "GET", "/routeiq/v1/status", _status, "admin", "What runs, with what notices and timings", CHAT, "gateway:read"
     )
     yield Route("POST", "/routeiq/v1/reload", _reload, "admin", "Read the configuration again", CHAT, "gateway:reload")
-    yield Route(
-        "GET", "/routeiq/v1/decisions", _decisions, "admin", "The newest decision records", CHAT, "decision:read"
-    )
-    yield Route("GET", "/routeiq/v1/decisions/{id}", _decision, "admin", "One decision record", CHAT, "decision:read")
+    yield Route("GET", "/routeiq/v1/live", _live, "admin", "How the last minute went", CHAT, "gateway:read")
 
 
 async def _status(exchange: Exchange) -> None:
@@ -62,15 +57,23 @@ async def _reload(exchange: Exchange) -> None:
     await exchange.json({"config": revision})
 
 
-async def _decisions(exchange: Exchange) -> None:
-    newest = exchange.runtime.shared.records.newest(_MOST_LISTED)
-    await exchange.json({"data": [as_json(record) for record in newest]})
-
-
-async def _decision(exchange: Exchange) -> None:
-    wanted = exchange.params["id"]
-    record = exchange.runtime.shared.records.find(wanted)
-    if record is None:
-        worker = exchange.runtime.shared.worker
-        raise RequestError(404, f"Worker {worker} keeps no decision {wanted}. Each worker keeps its newest 2000.")
-    await exchange.json(as_json(record))
+async def _live(exchange: Exchange) -> None:
+    shared = exchange.runtime.shared
+    workers = [await shared.last_minute(), *await shared.ask("live")]
+    benched: dict[str, float] = {}
+    for worker in workers:
+        benched |= worker["benched"]
+    counted = ("in_flight", "shed", "events_lost", "records_lost")
+    await exchange.json(
+        {
+            "version": __version__,
+            "config": exchange.runtime.config.revision,
+            "uptime_seconds": round(max(worker["uptime_seconds"] for worker in workers), 1),
+            "workers": len(workers),
+            **merged([worker["figures"] for worker in workers]),
+            **{name: sum(worker[name] for worker in workers) for name in counted},
+            "benched": benched,
+            "state": {"store": shared.stores.name, **asdict(await shared.stores.health())},
+            "plugins": [member.name for member in exchange.runtime.plugins.members],
+        }
+    )

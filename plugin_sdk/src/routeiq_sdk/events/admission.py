@@ -20,7 +20,7 @@ class AdmissionV1(Contract, name="routeiq.admission.v1"):
     trace_id: str
     """The trace of the request, 32 hex digits."""
     stage: str
-    """Where it was refused: door, admit, authenticate, permit, read, authorize, route, reserve."""
+    """Where it was refused: door, admit, authenticate, permit, read, authorize, route, reserve, attempt."""
     status: int
     """The HTTP status that the client got."""
     reason: str

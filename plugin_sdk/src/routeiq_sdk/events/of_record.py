@@ -54,7 +54,7 @@ def was_routed(record: Record) -> bool:
 
 def admission_of(record: Record) -> AdmissionV1 | None:
     """The refusal before any provider was called; `None` when there was none, or when a guard refused."""
-    if record.stage is None or record.attempts or record.stage in _GUARDS or record.stage == "guard":
+    if record.stage is None or record.stage == "guard":
         return None
     plugin = next((r.plugin for r in record.rulings if r.action in ("reject", "fail") and r.hook not in _GUARDS), None)
     return AdmissionV1(

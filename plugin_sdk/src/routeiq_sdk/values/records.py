@@ -21,9 +21,9 @@ class Record:
     """One finished request: who asked for what, what was chosen and why, what it took and cost.
 
     `group` is the model group that answered, as clients know it; `model` is the provider's own name for it.
-    `stage` is the gate at which the gateway itself ended the request (`None` when it did not), `rulings` are the
-    objections of plugins on the way. `trace` is the request's place in its trace, `routing_ms` what the choice of the
-    model took. `action` is what the route does (`chat:create`), `client` the client's address.
+    `stage` is the gate at which the gateway itself ended the request, before any provider was called (else `None`),
+    `rulings` are the objections of plugins on the way. `trace` is the request's place in its trace, `routing_ms` what
+    the choice of the model took. `action` is what the route does (`chat:create`), `client` the client's address.
     It holds no prompt and no answer text. `status` is the HTTP status for the log (499 when the client went away).
     `cost` is in nano-USD, `None` when the model is unpriced. Times are in milliseconds, `at` is Unix time in
     nanoseconds.

@@ -1,0 +1,77 @@
+"""The last minute: what is counted, what falls out of it, and how workers are added up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from routeiq.telemetry.live import Live, merged
+from routeiq_sdk import Candidate, Decision, Usage
+from routeiq_sdk.testing.fakes import make_record
+from routeiq_sdk.testing.services import FakeClock
+
+
+def added(*records: dict[str, Any]) -> tuple[Live, FakeClock]:
+    clock = FakeClock()
+    clock.advance(100)
+    live = Live(clock)
+    clock.advance(10)
+    for fields in records:
+        live.add(make_record(**{"group": "m", **fields}))
+    return live, clock
+
+
+def test_rates_are_over_the_time_that_it_ran_for() -> None:
+    live, _ = added(*[{"usage": Usage(10, 30), "cost": 1_000_000}] * 20)
+    told = merged([live.figures()])
+    assert told["window_seconds"] == 10
+    assert (told["requests_per_second"], told["tokens_per_second"]) == (2.0, 80.0)
+    assert told["cost_usd_per_hour"] == pytest.approx(20 * 0.001 * 360)
+
+
+def test_what_is_older_than_a_minute_is_gone() -> None:
+    live, clock = added({})
+    clock.advance(59)
+    assert merged([live.figures()])["by_second"][0] == 1
+    clock.advance(1)
+    assert merged([live.figures()])["by_second"] == [0] * 60
+    live.add(make_record(group="m"))
+    assert live.figures()["requests"] == 1
+
+
+def test_models_strategies_and_refusals_are_counted() -> None:
+    decision = Decision("learned", (Candidate("m", 1.0),))
+    live, _ = added({"decision": decision}, {"status": 500}, {"status": 429, "stage": "reserve", "group": None})
+    told = merged([live.figures()])
+    assert told["models"]["m"]["errors"] == 1
+    assert told["models"]["m"]["share"] == pytest.approx(2 / 3, abs=1e-4)
+    assert (told["strategies"], told["refused"], told["errors_per_second"]) == ({"learned": 1}, {"reserve": 1}, 0.2)
+
+
+@pytest.mark.parametrize("milliseconds", [0.5, 1.0, 7.0, 120.0, 3000.0, 80_000.0])
+def test_a_quantile_is_at_most_a_quarter_too_high(milliseconds: float) -> None:
+    live, _ = added(*[{"first_byte_ms": milliseconds}] * 5)
+    p50 = merged([live.figures()])["first_token_ms"]["p50"]
+    assert milliseconds * 0.99 <= p50 <= max(1.0, milliseconds * 1.26)
+
+
+def test_workers_are_added_up() -> None:
+    first, _ = added({"first_byte_ms": 10.0}, {"group": "a"})
+    second, _ = added({"first_byte_ms": 1000.0})
+    told = merged([first.figures(), second.figures()])
+    assert told["requests_per_second"] == 0.3
+    assert set(told["models"]) == {"m", "a"}
+    assert told["first_token_ms"]["p95"] > 900
+
+
+def test_an_idle_worker_has_figures_too() -> None:
+    told = merged([Live(FakeClock()).figures()])
+    assert (told["requests_per_second"], told["first_token_ms"]["p50"]) == (0.0, None)
+
+
+def test_models_without_end_take_no_room_without_end() -> None:
+    live, _ = added(*[{"group": f"m{number}"} for number in range(300)])
+    figures = live.figures()
+    assert len(figures["models"]) == 201
+    assert figures["models"]["other"][0] == 100
