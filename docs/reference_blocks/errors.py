@@ -25,6 +25,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "bad_json": {"why": "..."},
     "missing": {"field": "messages"},
     "wrong_type": {"field": "messages", "wanted": "a list"},
+    "too_long": {"name": "model", "most": 1024},
     "refused_field": {"field": "api_base"},
     "too_deep": {"limit": 64},
     "too_large": {"limit_mib": 32},

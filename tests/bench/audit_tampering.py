@@ -187,13 +187,6 @@ def _verifier() -> Callable[[Path], int | None]:
     return verdict
 
 
-def ocsf(folder: Path) -> dict[str, Any]:
-    """Every event of a trail as OCSF, validated by another implementation's models."""
-    from py_ocsf_models.events.iam.account_change import AccountChange  # type: ignore[import-not-found]  # noqa: F401
-
-    raise NotImplementedError
-
-
 async def split_brain(folder: Path, console: Console, objects: int = 200) -> dict[str, Any]:
     """Two shippers at once on one outbox and one directory: no object twice, none missing."""
     from routeiq_audit.chain import Head, chained

@@ -190,3 +190,10 @@ async def test_a_connection_serves_on_after_a_bad_body(gw: Any, raw_client, noth
         assert answer.json()
     assert answer.status == 200
     assert [record.status for record in await nothing_left(gw, 3)] == [200, 400, 400]
+
+
+async def test_a_model_name_without_end_is_refused_and_not_repeated(gateway: StartGateway) -> None:
+    running = await gateway({"model_list": []})
+    status, headers, told = await running.chat("m" * 2_000_000)
+    assert (status, told["error"]["param"]) == (400, "model")
+    assert len(str(told)) + sum(map(len, headers.values())) < 2000

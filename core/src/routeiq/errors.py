@@ -176,6 +176,10 @@ class Errors:
         """The model exists but cannot do what this route asks."""
         return RequestError(400, f"{model} does not serve {what}.", param="model")
 
+    def too_long(self, name: str, most: int) -> RequestError:
+        """A field is longer than any sensible value."""
+        return RequestError(400, f"{name} is longer than {most} characters.", param=name)
+
     def unexpected(self, request_id: str) -> RequestError:
         """A fault of the gateway itself. The log has the details, the client only the id."""
         return RequestError(

@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
-from bench import arena, audit_tampering
+from bench import arena, audit_ocsf, audit_tampering
 from bench.audit_bed import S3, Clients, Gateway, read_lines, request_ids, sinks, small_disk, verify
 from bench.provision import require
 from bench.registry import Bench
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace, console: Console) -> Report:
             if "L4" in wanted:
                 facts["L4"] = audit_tampering.tamper(trail / "audit", args.tamperings, console)
             if "L7" in wanted:
-                facts["L7"] = audit_tampering.ocsf(trail / "audit")
+                facts["L7"] = audit_ocsf.valid(trail / "audit")
         if "L5" in wanted:
             facts["L5"] = asyncio.run(audit_tampering.split_brain(_made(folder, "l5"), console))
         if "L6" in wanted:

@@ -10,6 +10,7 @@ from routeiq.surfaces.base import Surface
 from routeiq.upstream.fields import REFUSED
 from routeiq.wires.body import Body, Raw, text_field
 
+_LONGEST_MODEL = 1024
 _STREAM = {b"true": True, b"false": False, b"null": False}
 
 
@@ -23,6 +24,8 @@ def understand(surface: Surface, fields: dict[str, Raw], asked_model: str | None
         raise errors.wrong_type("model", "a string") from None
     if not model:
         raise errors.missing("model")
+    if len(model) > _LONGEST_MODEL:  # it comes back in headers, logs and records
+        raise errors.too_long("model", _LONGEST_MODEL)
     surface.check(fields, errors)
     raw = fields.get("stream")
     stream = False if raw is None else _STREAM.get(bytes(raw))

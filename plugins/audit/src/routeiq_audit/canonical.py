@@ -29,7 +29,9 @@ def canonical(value: Any) -> bytes:
 
 def _plain(value: Any, strict: bool) -> Any:
     kind = type(value)
-    if kind is str or value is None or kind is bool:
+    if kind is str:
+        return value if strict or value.isascii() else _text(value)
+    if value is None or kind is bool:
         return value
     if kind is int:
         return value if -_SAFE < value < _SAFE else str(value)
@@ -39,13 +41,20 @@ def _plain(value: Any, strict: bool) -> Any:
         out = {}
         for key, each in value.items():
             name = key if type(key) is str else str(key)
-            if strict and not name.isascii():
-                raise _Odd  # orjson sorts by bytes, RFC 8785 by UTF-16
+            if not name.isascii():
+                if strict:
+                    raise _Odd  # orjson sorts by bytes, RFC 8785 by UTF-16
+                name = _text(name)
             out[name] = _plain(each, strict)
         return out
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(each, strict) for each in value]
-    return _plain(value.value, strict) if hasattr(value, "value") else str(value)
+    return _plain(value.value if hasattr(value, "value") else str(value), strict)
+
+
+def _text(value: str) -> str:
+    """Halves of characters, which JSON can hold and UTF-8 cannot, joined or replaced."""
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _number(value: float, strict: bool) -> Any:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, StrictBool, StrictFloat, StrictInt, field_validator, model_validator
 
 from routeiq_sdk import FromLitellm, PluginConfig, Secret
 
@@ -61,8 +61,8 @@ class S3Sink(PluginConfig):
     object_lock: ObjectLock | None = Field(None, description="Retention; the bucket must have Object Lock.")
     heads: bool = Field(
         True,
-        description="Whether the chain's signed end is kept there; its name is written anew with each object, which "
-        "a bucket policy that demands conditional writes forbids.",
+        description="Whether the chain's signed end is kept there; it is replaced with each object (`If-Match`), which "
+        "a bucket policy that demands `If-None-Match` forbids.",
     )
     kms_key: str | None = Field(None, description="The KMS key that encrypts the objects.")
     access_key_id: Secret | None = Field(None, description="Without it botocore's own ways to find credentials.")
@@ -76,20 +76,28 @@ class S3Sink(PluginConfig):
         return self
 
 
+KafkaOption = StrictBool | StrictInt | StrictFloat | Secret
+"""An option of librdkafka. Texts are secrets, because passwords are among them."""
+
+
 class KafkaSink(PluginConfig):
     """A topic."""
 
     kind: Literal["kafka"] = "kafka"
     bootstrap: str = Field(min_length=1, description="Brokers, as host:port by comma.")
     topic: str = Field(min_length=1, description="The topic; one message an event.")
-    config: Mapping[str, Any] = Field(default_factory=dict, description="Options of librdkafka, security among them.")
+    config: Mapping[str, KafkaOption] = Field(
+        default_factory=dict, description="Options of librdkafka, security among them."
+    )
 
     @field_validator("config")
     @classmethod
-    def _stays_durable(cls, config: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _stays_durable(cls, config: Mapping[str, KafkaOption]) -> Mapping[str, KafkaOption]:
         wanted = {"enable.idempotence": ("true",), "acks": ("all", "-1"), "request.required.acks": ("all", "-1")}
         for name, allowed in wanted.items():
-            if name in config and str(config[name]).lower() not in allowed:
+            option = config.get(name, "")
+            told = option.reveal() if isinstance(option, Secret) else str(option)
+            if name in config and told.lower() not in allowed:
                 raise ValueError(f"{name} is {allowed[0]} for an audit trail; leave it out")
         return config
 
@@ -146,6 +154,19 @@ class AuditConfig(PluginConfig):
     store_audit_logs: Annotated[bool, FromLitellm("litellm_settings.store_audit_logs")] = Field(
         True, description="Whether changes are audited; they are while this plugin runs."
     )
+
+    audit_log_callbacks: Annotated[tuple[str, ...], FromLitellm("litellm_settings.audit_log_callbacks")] = Field(
+        (), description="LiteLLM's targets of audit rows. Name sinks instead; anything here stops the start."
+    )
+
+    @field_validator("audit_log_callbacks", mode="before")
+    @classmethod
+    def _are_sinks(cls, written: Any) -> Any:
+        if written:
+            raise ValueError(
+                "name the targets under routeiq.plugins.audit.sinks (s3, webhook, ...) and remove this key"
+            )
+        return ()
 
     @field_validator("store_audit_logs")
     @classmethod

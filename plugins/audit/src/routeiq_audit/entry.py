@@ -12,11 +12,12 @@ from typing import Any
 import orjson
 
 from routeiq_audit.canonical import canonical
+from routeiq_audit.decision_bytes import decision_bytes
 from routeiq_audit.sealed import ALL
 from routeiq_sdk import Attempt, Context, Event, Record
-from routeiq_sdk.events import Contract
+from routeiq_sdk.events import Contract, RouterDecisionV2
 from routeiq_sdk.events.contract import moment
-from routeiq_sdk.events.of_record import admission_of, decision_v2_of, guards_of, was_routed
+from routeiq_sdk.events.of_record import admission_of, guards_of, was_routed
 
 STARTED = "routeiq.attempt_started.v1"
 LOSS = "routeiq.audit_loss.v1"
@@ -75,7 +76,8 @@ class Entries:
         tenant = self._tenant(record.team, record.organization)
         if requests:
             if was_routed(record):
-                yield _entry("request", decision_v2_of(record), tenant)
+                id = record.decision_id or f"dec-{record.request_id}"
+                yield Entry("request", RouterDecisionV2.NAME, moment(record.at), id, tenant, decision_bytes(record))
             elif record.stage not in _WHO and (refusal := admission_of(record)) is not None:
                 yield _entry("request", refusal, tenant)
         if guards and record.rulings:

@@ -56,7 +56,7 @@ class Outbox:
         for path in list(self._folder.iterdir()):
             if path.is_file() and path != self._note:
                 path.unlink()
-            elif path.is_dir() and int(path.name) >= self._next:
+            elif path.is_dir() and (int(path.name) >= self._next or not (path / _FACTS).exists()):
                 shutil.rmtree(path)
         self._size = sum((path / "body").stat().st_size for path in self._objects() if (path / "body").exists())
         return progress

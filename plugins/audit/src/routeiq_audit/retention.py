@@ -16,8 +16,8 @@ import orjson
 import structlog
 
 from routeiq_audit.durable import create_once, sync_folder
-from routeiq_audit.sealed import MANIFEST_SUFFIX, tombstone_of
-from routeiq_audit.signing import Signer
+from routeiq_audit.sealed import MANIFEST_SUFFIX, OBJECT_SUFFIX, tombstone_of
+from routeiq_audit.signing import Signer, Trusted
 from routeiq_sdk.events.contract import moment
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class Retention:
         self._folders = tuple(folders)
         self._days = days
         self._signer = signer
+        self._trusted = Trusted([signer.public_pem])
         self._clock = clock
 
     async def run(self) -> None:
@@ -64,8 +65,13 @@ class Retention:
     def _delete(self, folder: Path, manifest: Path, now: int) -> bool:
         told = manifest.read_bytes()
         facts = orjson.loads(told)
-        path = folder / facts["object"]
+        name = manifest.relative_to(folder).as_posix().removesuffix(MANIFEST_SUFFIX) + OBJECT_SUFFIX
+        path = folder / name
         if not path.exists():
+            return False
+        if facts.get("object") != name or self._trusted.problem(facts) is not None:
+            # Whoever may write in the folder must not make the gateway delete, and sign for, what they like.
+            log.warning("an old audit object is kept: its manifest is not signed with this gateway's key", object=name)
             return False
         tombstone = {name: facts[name] for name in _COPIED}
         tombstone |= {"manifest": hashlib.sha256(told).hexdigest(), "deleted": moment(now), "days": self._days}

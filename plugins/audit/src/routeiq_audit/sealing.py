@@ -62,8 +62,13 @@ class Sealer:
         self.problem = ""
         """Why nothing is sealed now, if so."""
 
-    def arrived(self, size: int) -> None:
-        """So many bytes are in the spool now that were not."""
+    def arrived(self, size: int, number: int | None = None) -> None:
+        """So many bytes are in the spool now that were not, in the entry with this number."""
+        if number is not None and number <= self._progress.spool:
+            log.error(
+                "the audit spool began anew: its folder was lost, with what was not sealed", sealed=self._progress.spool
+            )
+            self._progress = replace(self._progress, spool=0)
         self._waiting_bytes += size
         if self._oldest is None:
             self._oldest = self._clock.monotonic()

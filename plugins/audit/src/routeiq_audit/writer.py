@@ -30,22 +30,25 @@ _RETRY_SECONDS = 0.5
 _AT_ONCE = 32
 """Records that are spelled out before the loop may turn to requests again."""
 _A_BATCH = 256
+_MOST_BYTES = 4 * 1024 * 1024
+"""Of one append; the spool takes twice as much at a time."""
+_MOST_ID = 200
 
 EntriesOf = Callable[[Record], Iterable[Entry]]
 
 
 class Writer:
-    """One worker's way into the spool. `arrived` hears of the bytes."""
+    """One worker's way into the spool. `arrived` hears of the bytes, and of the entry's number."""
 
     def __init__(
-        self, spool: SpoolService, entries_of: EntriesOf, arrived: Callable[[int], None], *, drops: bool
+        self, spool: SpoolService, entries_of: EntriesOf, arrived: Callable[[int, int], None], *, drops: bool
     ) -> None:
         self._spool = spool
         self._entries_of = entries_of
         self._arrived = arrived
         self._drops = drops
         self._waiting: deque[Record | Entry] = deque()
-        self._in_hand: deque[Record | Entry] = deque()
+        self._in_hand: deque[Entry] = deque()
         self._wake = asyncio.Event()
         self._turn = asyncio.Lock()
         self.dropped = 0
@@ -64,15 +67,18 @@ class Writer:
         return not self._drops and (self.problem != "" or self.waiting >= _MOST_WAITING)
 
     async def now(self, entries: Sequence[Entry]) -> None:
-        """Write entries; they are on disk when this returns. Raises `SpoolFailed`."""
+        """Write entries; they are on disk when this returns. Raises `SpoolFailed`, also for what is too large."""
         payload = packed(entries)
-        await self._spool.append(payload)
-        self._arrived(len(payload))
+        try:
+            number = await self._spool.append(payload)
+        except ValueError as error:
+            raise SpoolFailed(f"the event is too large: {error}") from error
+        self._arrived(len(payload), number)
 
     def later(self, item: Record | Entry) -> None:
         """Write it soon. Never waits."""
-        if self.waiting >= _MOST_WAITING * (1 if self._drops else 2):  # refused requests are written down, too
-            (self._waiting or self._in_hand).popleft()
+        if self._waiting and self.waiting >= _MOST_WAITING * (1 if self._drops else 2):  # refusals are written, too
+            self._waiting.popleft()
             self._drop(1)
         self._waiting.append(item)
         if not self._wake.is_set():
@@ -84,41 +90,73 @@ class Writer:
             await self._wake.wait()
             await asyncio.sleep(_LINGER_SECONDS)  # many in one append: one fsync, one look at the files
             self._wake.clear()
-            await self.write_all()
+            try:
+                await self.write_all()
+            except Exception as error:  # whatever it is, it must not be the end of all writing
+                self._tell(f"{type(error).__name__}: {error}"[:_MOST_ID])
+                self._wake.set()
+                await asyncio.sleep(_RETRY_SECONDS)
 
     async def write_all(self) -> None:
         """Write what waits now; while the spool takes nothing, try again for as long as it takes."""
         async with self._turn:
             while self._waiting or self._in_hand:
-                while self._waiting and len(self._in_hand) < _A_BATCH:
-                    self._in_hand.append(self._waiting.popleft())
-                entries = await self._spelled(list(self._in_hand))
-                if self._untold:
-                    entries.append(self._loss())
+                await self._spell()
+                batch, told = self._batch(), self._untold
                 try:
-                    if entries:
-                        await self.now(entries)
+                    if batch:
+                        await self.now([*batch, self._loss()] if told else batch)
                 except SpoolFailed as error:
                     self._tell(str(error))
                     if self._drops:
-                        self._drop(len(self._in_hand))
-                        self._in_hand.clear()
+                        self._drop(len(batch))
+                        self._forget(len(batch))
                     await asyncio.sleep(_RETRY_SECONDS)
                 else:
                     self._tell("")
-                    self._untold = 0
-                    self._in_hand.clear()
+                    self._untold -= told
+                    self._forget(len(batch))
 
-    async def _spelled(self, items: Sequence[Record | Entry]) -> list[Entry]:
-        found: list[Entry] = []
-        for number, item in enumerate(items, start=1):
-            if isinstance(item, Entry):
-                found.append(item)
-            else:
-                found += self._entries_of(item)
+    async def _spell(self) -> None:
+        """Take some of what waits into the hand, spelled out."""
+        number = 0
+        while self._waiting and len(self._in_hand) < _A_BATCH:
+            self._in_hand += self._spelled(self._waiting.popleft())
+            number += 1
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)
-        return found
+
+    def _spelled(self, item: Record | Entry) -> list[Entry]:
+        """The entries of an item. One that cannot be written must not keep back all others: a note takes its place."""
+        if isinstance(item, Entry):
+            return [item if len(item.event) <= _MOST_BYTES else self._unwritten(item.name, item.id, "too large")]
+        try:
+            entries = list(self._entries_of(item))
+        except Exception as error:
+            return [self._unwritten("the record of a request", item.request_id, type(error).__name__)]
+        return [self._spelled(entry)[0] for entry in entries]
+
+    def _batch(self) -> list[Entry]:
+        """What is written next: as much as fits one append."""
+        batch: list[Entry] = []
+        size = 0
+        for entry in self._in_hand:
+            size += len(entry.event)
+            if batch and size > _MOST_BYTES:
+                break
+            batch.append(entry)
+        return batch
+
+    def _forget(self, count: int) -> None:
+        for _ in range(count):
+            self._in_hand.popleft()
+
+    def _unwritten(self, name: str, id: str, reason: str) -> Entry:
+        log.error("an audit event could not be written", name=name, id=id[:_MOST_ID], reason=reason)
+        self.dropped += 1
+        now = time.time_ns()
+        told = {"event_id": f"loss-{now}", "dropped": 1, "name": name, "id": id[:_MOST_ID], "reason": reason}
+        return Entry("admin", LOSS, moment(now), str(told["event_id"]), ALL, canonical(told))
 
     def _drop(self, count: int) -> None:
         if not self._untold:

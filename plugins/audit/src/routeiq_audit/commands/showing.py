@@ -28,7 +28,9 @@ def printable(found: str) -> str:
 def of_trail(command: Command) -> Command:
     """PATH or `--config`, and filters; the command gets `folders` and `selection`."""
 
-    @click.argument("paths", metavar="PATH", nargs=-1, type=click.Path(exists=True, file_okay=False, path_type=Path))
+    @click.argument(
+        "paths", metavar="[PATH]...", nargs=-1, type=click.Path(exists=True, file_okay=False, path_type=Path)
+    )
     @click.option(
         "--config",
         "config",

@@ -71,16 +71,20 @@ def _print(report: Report) -> None:
             span = f"{chain.first}..{chain.last}" if chain.first is not None else "-"
             verdict = Text("ok", style="green")
             if not chain.ok:
-                verdict = Text(printable(f"bad from {chain.first_bad} on: {chain.problem}"), style="red")
+                verdict = Text(f"bad from {chain.first_bad} on", style="red")
             elif chain.deleted:
                 verdict = Text(f"ok; {chain.deleted} events before were deleted by retention", style="green")
             who = [Text(printable(chain.stream)), *([Text(printable(chain.tenant))] if apart else [])]
             table.add_row(*who, str(chain.objects), str(chain.events), span, verdict)
         console.print(table)
+        for chain in report.chains:
+            if not chain.ok:
+                what = f"bad: {chain.stream} from {chain.first_bad} on: {chain.problem}"
+                console.print(Text(printable(what), style="red"), soft_wrap=True)
     for note in (*report.notes, *(note for chain in report.chains for note in chain.notes)):
-        console.print(Text(printable(f"note: {note}")))
+        console.print(Text(printable(f"note: {note}")), soft_wrap=True)
     for problem in report.problems:
-        console.print(Text(printable(f"bad: {problem}"), style="red"))
+        console.print(Text(printable(f"bad: {problem}"), style="red"), soft_wrap=True)
     if report.keys:
         names = ", ".join(report.keys)
         console.print(Text(f"signed by {names}, " + ("pinned" if report.pinned else "not pinned (see --key)")))

@@ -1,40 +1,33 @@
 """Writes the lines of sealed objects to a Kafka topic, each once as far as an idempotent producer goes.
 
-A crash between the broker's word and ours writes an object's lines a second time; the header `id` tells them apart.
+How a message reaches the brokers is told in `kafka_delivery`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator
 
 import orjson
-import structlog
 
+from routeiq_audit.config import KafkaOption
 from routeiq_audit.config import KafkaSink as KafkaConfig
 from routeiq_audit.sealed import Sealed
-from routeiq_audit.sinks.base import SinkRefused, SinkUnavailable
-from routeiq_sdk import Gateway, PluginError
+from routeiq_audit.sinks.kafka_delivery import Delivery, Message
+from routeiq_sdk import Gateway, PluginError, Secret
 
-log = structlog.get_logger("routeiq.audit")
-
-_DELIVERY_MS = 60_000
-_POLL_SECONDS = 0.1
-_CLOSE_SECONDS = 3.0
-_DURABLE = {"enable.idempotence": True, "acks": "all"}
-_DEFAULTS = {
-    "client.id": "routeiq-audit",
-    "compression.type": "zstd",
-    "delivery.timeout.ms": _DELIVERY_MS,
-    "linger.ms": 20,
-    "socket.timeout.ms": 10_000,
-}
+_MESSAGE_BYTES = 1_000_000
+"""What librdkafka and brokers take unless they are told otherwise (`message.max.bytes`)."""
+_ROOM = 0.9
+"""The part of it that a line may take: key and headers come to it."""
 
 
 class KafkaSink:
-    """One topic. librdkafka works in threads of its own; a thread of ours only collects its words."""
+    """One topic. A message is a line, its key the tenant; the manifest follows the lines of its object.
+
+    The headers `kind` (`event` or `manifest`), `id`, `seq`, `stream` and `object` say what a message is. A crash
+    between the brokers' word and our note of it writes lines a second time: `id` tells them apart.
+    """
 
     def __init__(self, config: KafkaConfig) -> None:
         try:
@@ -42,14 +35,20 @@ class KafkaSink:
         except ImportError as error:
             mend = "pip install 'routeiq-audit[kafka]'"
             raise PluginError("audit", "a Kafka sink needs confluent-kafka", mend=mend) from error
-        self._library: Any = confluent_kafka
-        self._config = config
-        self._producer: Any = None
+        self._name = f"kafka:{config.bootstrap}/{config.topic}"
+        options = {name: _plain(value) for name, value in config.config.items()}
+        most = int(options.get("message.max.bytes", _MESSAGE_BYTES))
+        self._line_bytes = max(1, int(most * _ROOM))
+        options["bootstrap.servers"] = config.bootstrap
+        self._delivery = Delivery(confluent_kafka, self._name, config.topic, options)
+        self._under_way = ""
+        self._taken: set[int] = set()
+        """Places of the messages of the object under way that the brokers have."""
 
     @property
     def name(self) -> str:
         """Kind and place."""
-        return f"kafka:{self._config.bootstrap}/{self._config.topic}"
+        return self._name
 
     @property
     def origins(self) -> tuple[str, ...]:
@@ -57,81 +56,40 @@ class KafkaSink:
         return ()
 
     async def open(self, gateway: Gateway) -> None:
-        """Make the producer; a broker that is away now is as good. Raises `PluginError` for options it does not
-        know."""
-        self._producer = self._made()
-
-    def _made(self) -> Any:
-        options = {
-            **_DEFAULTS,
-            **self._config.config,
-            "bootstrap.servers": self._config.bootstrap,
-            **_DURABLE,
-            "error_cb": self._tell,
-        }
-        try:
-            return self._library.Producer(options)
-        except self._library.KafkaException as error:
-            told = f"{self.name} cannot be opened: {error.args[0].str()}"
-            raise PluginError("audit", told, mend="correct `config` of the Kafka sink") from None
+        """Make the producer; a broker that is away now is as good. Raises `PluginError` for options that librdkafka
+        does not know."""
+        self._delivery.open()
 
     async def close(self) -> None:
-        """Drop what is under way: it is handed over again after the next start."""
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            producer.purge()
-            await asyncio.to_thread(producer.flush, _CLOSE_SECONDS)
+        """Let go of the producer. What is under way is handed over again after the next start."""
+        await self._delivery.close()
 
     async def ship(self, sealed: Sealed) -> None:
-        """Write every line and the manifest, and wait for the brokers' word on each."""
-        lines = list(sealed.lines())
-        messages = [(line, self._headers(line, sealed)) for line in lines]
-        messages.append((sealed.manifest, [("kind", b"manifest"), ("object", sealed.name.encode())]))
-        await asyncio.to_thread(self._write, sealed.tenant.encode(), messages)
+        """Write every line and the manifest, and wait for the brokers' word on each. After a failure only what they
+        did not take is written again."""
+        if self._under_way != sealed.name:
+            self._under_way, self._taken = sealed.name, set()
+        messages = await asyncio.to_thread(lambda: list(self._messages(sealed)))
+        await self._delivery.deliver(sealed.tenant.encode(), messages, self._taken)
 
-    def _headers(self, line: bytes, sealed: Sealed) -> list[tuple[str, bytes]]:
-        told = orjson.loads(line)
-        return [
-            ("kind", b"event"),
-            ("id", str(told["id"]).encode()),
-            ("seq", str(told["seq"]).encode()),
-            ("stream", sealed.stream.encode()),
-        ]
+    def _messages(self, sealed: Sealed) -> Iterator[Message]:
+        about = [("stream", sealed.stream.encode()), ("object", sealed.name.encode())]
+        for line in sealed.lines():
+            told = orjson.loads(line)
+            headers = [("kind", b"event"), ("id", str(told["id"]).encode()), ("seq", str(told["seq"]).encode()), *about]
+            yield from self._parts(line, headers)
+        yield from self._parts(sealed.manifest, [("kind", b"manifest"), *about])
 
-    def _write(self, key: bytes, messages: Sequence[tuple[bytes, list[tuple[str, bytes]]]]) -> None:
-        if self._producer is None:  # an idempotent producer that lost its place has to be made anew
-            self._producer = self._made()
-        producer = self._producer
-        left = len(messages)
-        failed: Any = None
-        done = threading.Event()
+    def _parts(self, value: bytes, headers: list[tuple[str, bytes]]) -> Iterator[Message]:
+        """One message, or several with a header `part` (`2/3`) where one would be too large for the brokers."""
+        count = -(-len(value) // self._line_bytes)
+        if count <= 1:
+            yield Message(value, headers)
+            return
+        for number in range(count):
+            part = value[number * self._line_bytes : (number + 1) * self._line_bytes]
+            yield Message(part, [*headers, ("part", f"{number + 1}/{count}".encode())])
 
-        def delivered(error: Any, message: Any) -> None:
-            nonlocal left, failed
-            failed = failed or error
-            left -= 1
-            if left == 0:
-                done.set()
 
-        for value, headers in messages:
-            while True:
-                try:
-                    producer.produce(self._config.topic, value, key, headers=headers, on_delivery=delivered)
-                    break
-                except BufferError:
-                    producer.poll(_POLL_SECONDS)
-                except self._library.KafkaException as error:
-                    raise SinkRefused(f"{self.name}: {error.args[0].str()}") from None
-        while not done.is_set():
-            producer.poll(_POLL_SECONDS)
-        if failed is not None:
-            raise self._failure(failed)
-
-    def _failure(self, error: Any) -> SinkUnavailable | SinkRefused:
-        told = f"{self.name}: {error.str()}"
-        if error.fatal():
-            self._producer = None
-        return SinkUnavailable(told)
-
-    def _tell(self, error: Any) -> None:
-        log.debug("kafka", sink=self.name, reason=error.str())
+def _plain(value: KafkaOption) -> str | int | float:
+    return value.reveal() if isinstance(value, Secret) else value

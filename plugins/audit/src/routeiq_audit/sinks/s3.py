@@ -7,29 +7,33 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from routeiq_audit.config import S3Sink as S3Config
 from routeiq_audit.sealed import Sealed
 from routeiq_audit.sinks.base import SinkRefused, SinkUnavailable
+from routeiq_audit.sinks.calling import Answer, call
+from routeiq_audit.sinks.s3_answers import code_of, failure
 from routeiq_audit.sinks.s3_signing import Signing
 from routeiq_sdk import Gateway
 
 _SECONDS = 60.0
+_OK = 200
+_GONE = 404
 _EXISTS = 412
 _CONFLICT = 409
-_CODE = re.compile(rb"<Code>([A-Za-z0-9]+)</Code>")
-_MENDS = {
-    "NoSuchBucket": "there is no such bucket; create it, with Object Lock if it shall have it",
-    "AccessDenied": "the credentials may not do this; allow s3:PutObject, s3:GetObject (and s3:PutObjectRetention)",
-    "InvalidAccessKeyId": "the access key is not known there",
-    "SignatureDoesNotMatch": "the secret access key does not belong to the access key",
-    "InvalidRequest": "the bucket may lack Object Lock, or the request is not to its liking",
-    "KMS.NotFoundException": "the KMS key does not exist in this region",
-}
-_LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
+_TRIES = 8
+"""As often as others may write a head between our look at it and our writing."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """A chain's head as it lies in the bucket."""
+
+    seq: int
+    etag: str
 
 
 class S3Sink:
@@ -40,11 +44,14 @@ class S3Sink:
         self._signing = Signing(config)
         self._prefix = config.prefix.strip("/") + "/" if config.prefix.strip("/") else ""
         self._gateway: Gateway | None = None
+        self._kept_keys: set[str] = set()
+        self._heads: dict[str, _Head] = {}
 
     @property
     def name(self) -> str:
         """Kind and place."""
-        return f"s3:{self._config.bucket}/{self._prefix}"
+        place = f"{self._config.bucket}/{self._prefix}"
+        return f"s3:{place}" if self._config.endpoint_url is None else f"s3:{self._signing.origin}/{place}"
 
     @property
     def origins(self) -> tuple[str, ...]:
@@ -59,43 +66,81 @@ class S3Sink:
         """Connections are the gateway's."""
 
     async def ship(self, sealed: Sealed) -> None:
-        """Create the public key, the object and its manifest, each unless it is there."""
-        await self._create(sealed.key_name, sealed.key, "application/x-pem-file", locked=False)
+        """Create the public key, the object and its manifest, each unless it is there, and move the head on."""
+        if sealed.key_name not in self._kept_keys:
+            await self._create(sealed.key_name, sealed.key, "application/x-pem-file", locked=False)
+            self._kept_keys.add(sealed.key_name)
         await self._create(sealed.name, sealed.body, "application/zstd", locked=True)
         await self._create(sealed.manifest_name, sealed.manifest, "application/json", locked=True)
         if self._config.heads:
             await self._advance(sealed)
 
-    async def _advance(self, sealed: Sealed) -> None:
-        """The signed word of where the chain stands: without it, a missing end could not be seen."""
-        key = self._prefix + sealed.head_name
-        headers = self._headers(sealed.head, "application/json", locked=False)
-        del headers["if-none-match"]
-        status, code = await self._call("PUT", key, sealed.head, headers)
-        if status != 200:
-            raise self._failure("PUT", key, status, code)
-
     async def _create(self, name: str, body: bytes, media_type: str, *, locked: bool) -> None:
         key = self._prefix + name
-        status, code = await self._call("PUT", key, body, self._headers(body, media_type, locked=locked))
-        if status == _CONFLICT:  # somebody else creates it at this very moment
+        headers = self._headers(body, media_type, locked=locked) | {"if-none-match": "*"}
+        answer = await self._ask("PUT", key, body, headers)
+        if answer.status == _CONFLICT and code_of(answer) in ("", "ConditionalRequestConflict", "OperationAborted"):
             raise SinkUnavailable(f"{self.name}: {key} is being written by another")
-        if status not in (200, _EXISTS):
-            raise self._failure("PUT", key, status, code)
-        await self._read_back(key, body, existed=status == _EXISTS)
+        if answer.status not in (_OK, _EXISTS):
+            raise failure(self.name, "PUT", key, answer)
+        await self._read_back(key, body, existed=answer.status == _EXISTS)
+
+    async def _read_back(self, key: str, body: bytes, *, existed: bool) -> None:
+        """What is there must be what was handed over: its size and its digest."""
+        answer = await self._ask("HEAD", key, b"", {"x-amz-checksum-mode": "ENABLED"})
+        if answer.status != _OK:
+            raise failure(self.name, "HEAD", key, answer)
+        stored = answer.headers.get("x-amz-checksum-sha256")
+        if stored is not None:
+            same = stored == _checksum(body)
+        else:  # a store that keeps no checksums keeps what we told it of the body
+            same = answer.headers.get("x-amz-meta-sha256") == hashlib.sha256(body).hexdigest()
+        if not same or answer.headers.get("content-length") != str(len(body)):
+            what = "holds something else" if existed else "did not keep what was sent"
+            raise SinkRefused(f"{self.name}: {key} {what}; look at who writes there")
+
+    async def _advance(self, sealed: Sealed) -> None:
+        """Put the signed word of where the chain stands, unless a later one is there: without it, a missing end could
+        not be seen."""
+        name, key = sealed.head_name, self._prefix + sealed.head_name
+        for _ in range(_TRIES):
+            there = self._heads.get(name)
+            if there is not None and there.seq >= sealed.last_seq:
+                return
+            headers = self._headers(sealed.head, "application/json", locked=False)
+            headers["x-amz-meta-seq"] = str(sealed.last_seq)
+            headers |= {"if-none-match": "*"} if there is None else {"if-match": there.etag}
+            answer = await self._ask("PUT", key, sealed.head, headers)
+            self._heads.pop(name, None)
+            if answer.status == _OK:
+                if etag := answer.headers.get("etag"):
+                    self._heads[name] = _Head(sealed.last_seq, etag)
+                return
+            lost = there is not None and answer.status == _GONE and code_of(answer) != "NoSuchBucket"
+            if answer.status not in (_EXISTS, _CONFLICT) and not lost:
+                raise failure(self.name, "PUT", key, answer)
+            await self._look_at_head(name)
+        raise SinkUnavailable(f"{self.name}: {key} is being written by another")
+
+    async def _look_at_head(self, name: str) -> None:
+        key = self._prefix + name
+        answer = await self._ask("HEAD", key, b"", {})
+        if answer.status == _OK:
+            seq = answer.headers.get("x-amz-meta-seq", "")
+            self._heads[name] = _Head(int(seq) if seq.isdecimal() else 0, answer.headers.get("etag", "*"))
+        elif answer.status != _GONE:
+            raise failure(self.name, "HEAD", key, answer)
 
     def _headers(self, body: bytes, media_type: str, *, locked: bool) -> dict[str, str]:
-        digest = hashlib.sha256(body)
         headers = {
             "content-type": media_type,
-            "if-none-match": "*",
             "x-amz-sdk-checksum-algorithm": "SHA256",
-            "x-amz-checksum-sha256": base64.b64encode(digest.digest()).decode(),
-            "x-amz-meta-sha256": digest.hexdigest(),
+            "x-amz-checksum-sha256": _checksum(body),
+            "x-amz-meta-sha256": hashlib.sha256(body).hexdigest(),
         }
         lock = self._config.object_lock
         if lock is not None and locked:
-            until = datetime.now(UTC) + timedelta(days=lock.days)
+            until = self._now() + timedelta(days=lock.days)
             headers["x-amz-object-lock-mode"] = lock.mode
             headers["x-amz-object-lock-retain-until-date"] = until.strftime("%Y-%m-%dT%H:%M:%SZ")
         if self._config.kms_key is not None:
@@ -103,42 +148,16 @@ class S3Sink:
             headers["x-amz-server-side-encryption-aws-kms-key-id"] = self._config.kms_key
         return headers
 
-    async def _read_back(self, key: str, body: bytes, *, existed: bool) -> None:
-        """What is there must be what was handed over: its size and its digest."""
-        status, _, headers = await self._ask("HEAD", key, b"", {"x-amz-checksum-mode": "ENABLED"})
-        if status != 200:
-            raise self._failure("HEAD", key, status, "")
-        digest = hashlib.sha256(body)
-        stored = headers.get("x-amz-checksum-sha256")
-        same = stored == base64.b64encode(digest.digest()).decode() if stored else None
-        if same is None:
-            same = headers.get("x-amz-meta-sha256") == digest.hexdigest()
-        if not same or headers.get("content-length") != str(len(body)):
-            what = "holds something else" if existed else "did not keep what was sent"
-            raise SinkRefused(f"{self.name}: {key} {what}; look at who writes there")
+    def _now(self) -> datetime:
+        assert self._gateway is not None
+        return datetime.fromtimestamp(self._gateway.clock.now_ns() / 1e9, UTC)
 
-    async def _call(self, method: str, key: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, str]:
-        status, answer, _ = await self._ask(method, key, body, headers)
-        found = _CODE.search(answer)
-        return status, found[1].decode() if found is not None else ""
-
-    async def _ask(
-        self, method: str, key: str, body: bytes, headers: Mapping[str, str]
-    ) -> tuple[int, bytes, Mapping[str, str]]:
+    async def _ask(self, method: str, key: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         assert self._gateway is not None
         url = self._signing.url(key)
         signed = await self._signing.headers(method, url, body, headers)
-        try:
-            async with self._gateway.egress.call(
-                method, url, headers=signed, body=body or None, timeout_seconds=_SECONDS
-            ) as answer:
-                return answer.status, await answer.read(), answer.headers
-        except (OSError, TimeoutError) as error:
-            raise SinkUnavailable(f"{self.name} cannot be reached: {type(error).__name__}") from error
+        return await call(self._gateway, self.name, method, url, headers=signed, body=body, seconds=_SECONDS)
 
-    def _failure(self, method: str, key: str, status: int, code: str) -> SinkRefused | SinkUnavailable:
-        told = f"{self.name}: {method} {key} was answered {status} {code}".rstrip()
-        mend = _MENDS.get(code)
-        if status in _LATER:
-            return SinkUnavailable(told)
-        return SinkRefused(f"{told}: {mend}" if mend else told)
+
+def _checksum(body: bytes) -> str:
+    return base64.b64encode(hashlib.sha256(body).digest()).decode()

@@ -6,7 +6,6 @@ botocore opens no connection here, except where it has to ask for credentials.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -49,24 +48,33 @@ class Signing:
 
     async def headers(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> dict[str, str]:
         """`headers` with those that authenticate the request. Raises `SinkUnavailable` without credentials."""
-        digest = hashlib.sha256(body).hexdigest()
-        request = self._request(method, url, data=body, headers={**headers, "X-Amz-Content-SHA256": digest})
-        credentials = await self._current()
-        self._auth(credentials, "s3", self._region).add_auth(request)
+        # In a thread: a large body takes a while to hash, and botocore blocks where it asks for credentials.
+        return await asyncio.to_thread(self._signed, method, url, body, headers)
+
+    def _signed(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> dict[str, str]:
+        request = self._request(method, url, data=body, headers=dict(headers))
+        self._auth(self._current(), "s3", self._region).add_auth(request)
         return {str(name): str(value) for name, value in request.headers.items()}
 
-    async def _current(self) -> Any:
-        if self._credentials is None:
-            # Files, the environment, a metadata service: botocore knows where to look, and it blocks while it does.
-            self._credentials = await asyncio.to_thread(self._session.get_credentials)
-        if self._credentials is None:
-            raise SinkUnavailable("no credentials for S3 were found; set access_key_id and secret_access_key")
-        return await asyncio.to_thread(self._credentials.get_frozen_credentials)
+    def _current(self) -> Any:
+        from botocore.exceptions import BotoCoreError
+
+        try:
+            if self._credentials is None:  # files, the environment, a metadata service: botocore knows where to look
+                self._credentials = self._session.get_credentials()
+            if self._credentials is not None:
+                return self._credentials.get_frozen_credentials()
+        except BotoCoreError as error:
+            raise SinkUnavailable(f"credentials for S3 cannot be read: {error}") from error
+        raise SinkUnavailable("no credentials for S3 were found; set access_key_id and secret_access_key")
 
 
 def _base(config: S3Sink) -> str:
     if config.endpoint_url is not None:
         return f"{config.endpoint_url.rstrip('/')}/{config.bucket}"
+    domain = f"s3.{config.region}.amazonaws.com"
+    if config.region.startswith("cn-"):
+        domain += ".cn"
     if "." in config.bucket:  # no certificate fits a bucket with dots
-        return f"https://s3.{config.region}.amazonaws.com/{config.bucket}"
-    return f"https://{config.bucket}.s3.{config.region}.amazonaws.com"
+        return f"https://{domain}/{config.bucket}"
+    return f"https://{config.bucket}.{domain}"
