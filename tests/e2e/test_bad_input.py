@@ -11,6 +11,7 @@ import pytest
 
 from routeiq_testkit import Reply, ScriptedUpstream
 from routeiq_testkit.gateway import anthropic_row, openai_row
+from routeiq_testkit.pytest_plugin import StartGateway
 
 HELLO: list[Any] = [{"role": "user", "content": "hello"}]
 CHAT, MESSAGES = "/v1/chat/completions", "/v1/messages"
