@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 from routeiq_sdk.errors import WrongPhase
 from routeiq_sdk.secret import Secret
 from routeiq_sdk.values.attempts import Outcome
+from routeiq_sdk.values.budgets import Budget
 from routeiq_sdk.values.decision import Decision
 from routeiq_sdk.values.http import Headers
 from routeiq_sdk.values.models import Usage
@@ -60,6 +61,7 @@ class Context:
     `cost` is in nano-USD, `None` while unknown or when the model is unpriced. `answer_headers` are added to the
     answer's head; a plugin may write into them until the first byte goes out. `action` is what the route declares
     (`chat:create`), `stage` the gate that the request has come to, `rulings` what plugins objected on the way,
+    `budgets` those that bind it (whoever keeps budgets adds them),
     `credential` what the caller presented, from wherever the gateway looks for one.
     """
 
@@ -72,6 +74,7 @@ class Context:
         "action",
         "answer_headers",
         "attempts",
+        "budgets",
         "client",
         "config",
         "cost",
@@ -133,6 +136,7 @@ class Context:
         self._decision: Decision | None = None
         self.routing_ms: float | None = None
         self.rulings: list[Ruling] = []
+        self.budgets: list[Budget] = []
         self.stage: str = "door"
         self._kept: dict[object, Any] | None = None
         self._trace: TraceContext | None = None

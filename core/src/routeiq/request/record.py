@@ -63,6 +63,7 @@ def make_record(
         client=ctx.client,
         key_alias=principal.alias if principal is not None else None,
         organization=principal.organization if principal is not None else None,
+        budgets=tuple(ctx.budgets),
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from routeiq_sdk.values.attempts import Outcome
+from routeiq_sdk.values.budgets import Budget
 from routeiq_sdk.values.decision import Decision
 from routeiq_sdk.values.models import Usage
 from routeiq_sdk.values.trace import TraceContext
@@ -23,7 +24,8 @@ class Record:
     `group` is the model group that answered, as clients know it; `model` is the provider's own name for it.
     `stage` is the gate at which the gateway itself ended the request, before any provider was called (else `None`),
     `rulings` are the objections of plugins on the way. `trace` is the request's place in its trace, `routing_ms` what
-    the choice of the model took. `action` is what the route does (`chat:create`), `client` the client's address.
+    the choice of the model took. `action` is what the route does (`chat:create`), `client` the client's address,
+    `budgets` are those that bound it.
     It holds no prompt and no answer text. `status` is the HTTP status for the log (499 when the client went away).
     `cost` is in nano-USD, `None` when the model is unpriced. Times are in milliseconds, `at` is Unix time in
     nanoseconds.
@@ -65,6 +67,7 @@ class Record:
     client: str | None = None
     key_alias: str | None = None
     organization: str | None = None
+    budgets: tuple[Budget, ...] = ()
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -36,7 +36,7 @@ class Family:
 
     `folded` are the labels that become `other` once there are too many rows, `asked` those that then become it unless
     they name what is served. Rows of a `live` family say how their worker is now: they go with it, while the counts of
-    other families stay.
+    other families stay. Of a `newest` family the row with the greatest first cell (a time) counts.
     """
 
     name: str
@@ -46,6 +46,7 @@ class Family:
     folded: frozenset[str] = frozenset()
     asked: frozenset[str] = frozenset()
     live: bool = False
+    newest: bool = False
     index: dict[str, int] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -39,6 +39,7 @@ class Layout:
     SHED, EVENTS_LOST, RECORDS_LOST, FOLDED = range(4)
     ALIVE, IN_FLIGHT, MOST_IN_FLIGHT, WAITING, STORE_UP, LABEL_SETS = range(6)
     BENCHED, RUNNING = range(2)
+    TOLD_AT, LEFT, LIMIT, RESETS_AT = range(4)
 
     def __init__(self, config: PrometheusConfig) -> None:
         most = config.most_series
@@ -75,6 +76,7 @@ class Layout:
         place = ("model_id", "model", "api_base", "api_provider")
         self.deployment = Family("deployment", place, 2, most, live=True)
         self.cooled = Family("cooled", (*place, "exception_status"), 1, most)
+        self.budget = Family("budget", ("scope", "id", "alias"), 4, most, newest=True)
         self.families = tuple(value for value in vars(self).values() if isinstance(value, Family))
 
     @property

@@ -21,6 +21,23 @@ _DEPLOYMENT = ("model_group", "requested_model", "litellm_model_name", *_PLACE)
 _CACHE = ("model", *_KEY, *_TEAM, "end_user", "user", "model_id", "api_provider")
 _FALLBACK = ("requested_model", "fallback_model", *_KEY, *_TEAM, "exception_status", "exception_class", "model_id")
 
+_OF_BUDGETS = (
+    "litellm_remaining_{}_budget_metric",
+    "litellm_{}_max_budget_metric",
+    "litellm_{}_budget_remaining_hours_metric",
+)
+BUDGETS: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
+    scope: tuple((name.format(word), labels) for name in _OF_BUDGETS)
+    for scope, word, labels in (
+        ("key", "api_key", _KEY),
+        ("team", "team", _TEAM),
+        ("organization", "org", _ORG),
+        ("user", "user", ("user",)),
+        ("customer", "customer", ("end_user",)),
+    )
+}
+"""By scope: what is left, what there is in all, and the hours until it starts anew; each with its labels."""
+
 LABELS: Mapping[str, tuple[str, ...]] = {
     "litellm_proxy_total_requests_metric": (
         *(*_PROXY, "status_code", "user_email", "route", *_CLIENT, "model_id", "api_provider"),
@@ -57,6 +74,7 @@ LABELS: Mapping[str, tuple[str, ...]] = {
     "litellm_deployment_failed_fallbacks": _FALLBACK,
     "litellm_callback_logging_failures_metric": ("callback_name",),
     "litellm_in_flight_requests": (),
+    **{name: labels for scope in BUDGETS.values() for name, labels in scope},
 }
 """Each metric under LiteLLM's name; the scraped name of a counter has `_total` behind it."""
 
@@ -88,6 +106,7 @@ _CALLER_IDENTITY = frozenset(
     }
 )
 _WITHOUT_CUSTOM = frozenset({"litellm_callback_logging_failures_metric", "litellm_in_flight_requests"})
+_BUDGET_NAMES = frozenset(name for scope in BUDGETS.values() for name, _ in scope)
 _OF_PLACES = frozenset(name for name in LABELS if name.endswith(("_state", "_cooled_down", "_limit")))
 
 
@@ -100,7 +119,7 @@ def labels_of(name: str, config: PrometheusConfig, custom: tuple[str, ...]) -> t
             labels[at] = "user_email"
         elif config.caller_identity == "both":
             labels.insert(at + 1, "user_email")
-    if name not in _WITHOUT_CUSTOM | _OF_PLACES:
+    if name not in _WITHOUT_CUSTOM | _OF_PLACES | _BUDGET_NAMES:
         labels += custom
     if name in _WITH_ORGANIZATION:
         labels += _ORG

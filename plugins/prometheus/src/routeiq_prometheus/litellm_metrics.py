@@ -5,16 +5,20 @@ Names and labels are in `litellm_labels`.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 
 from routeiq_prometheus.config import PrometheusConfig
 from routeiq_prometheus.families import Buckets, Labels
 from routeiq_prometheus.layout import Layout
-from routeiq_prometheus.litellm_labels import LABELS, is_shown, labels_of
+from routeiq_prometheus.litellm_labels import BUDGETS, LABELS, is_shown, labels_of
 from routeiq_prometheus.metric import Computed, Kind, Metric, Scene, Source, Where
 from routeiq_prometheus.places import place_of
 
 _NANO = 1e-9
+_USD = 1e9
+_HOUR_NS = 3_600_000_000_000
+_HOURS_LEFT = 2
 _NO_CALL = frozenset({"vetoed", "cancelled"})
 _REPORTS = frozenset({"record", "emit", "commit"})
 _PARTLY_OUT, _OUT = 1.0, 2.0
@@ -162,6 +166,10 @@ def _all(config: PrometheusConfig, layout: Layout) -> Iterator[Metric]:
         "Requests under way",
         computed=lambda scene: [((), scene.total(layout.worker, layout.IN_FLIGHT))],
     )
+    helps = ("US dollars left of a budget", "US dollars of a budget", "Hours until a budget starts anew")
+    for scope, metrics in BUDGETS.items():
+        for place, (name, labels) in enumerate(metrics):
+            yield make(name, "gauge", helps[place], computed=_budgets(layout, scope, place, len(labels)))
 
 
 def _plain(metric: Metric) -> str:
@@ -201,6 +209,22 @@ def _states(scene: Scene, layout: Layout) -> Iterable[tuple[Labels, float]]:
 
 def _ended(outcome: str) -> Where:
     return lambda row: row["outcome"] == outcome
+
+
+def _budgets(layout: Layout, scope: str, what: int, width: int) -> Computed:
+    """What is left (0), what there is (1), hours until it starts anew (2), of the budgets that bound requests."""
+
+    def budgets(scene: Scene) -> Iterable[tuple[Labels, float]]:
+        for (owner, id, alias), cells in scene.rows.get(layout.budget, {}).items():
+            if owner != scope:
+                continue
+            labels = (id, alias)[:width]
+            if what < _HOURS_LEFT:
+                yield labels, cells[(layout.LEFT, layout.LIMIT)[what]] / _USD
+            elif cells[layout.RESETS_AT]:
+                yield labels, max(0.0, (cells[layout.RESETS_AT] - time.time_ns()) / _HOUR_NS)
+
+    return budgets
 
 
 def _limits(unit: str) -> Computed:

@@ -78,7 +78,10 @@ class Page:
                 if not peer.alive and family.live:
                     continue
                 known = rows[family].get(labels)
-                rows[family][labels] = part if known is None else list(map(add, known, part))
+                if known is None or (family.newest and part[0] > known[0]):
+                    rows[family][labels] = part
+                elif not family.newest:
+                    rows[family][labels] = list(map(add, known, part))
         return Scene(rows, workers, self._places)
 
     def _workers(self) -> Iterator[Peer]:

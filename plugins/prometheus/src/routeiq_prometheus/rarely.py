@@ -65,6 +65,17 @@ class Rarely:
             if ruling.hook in GUARDS:
                 self._add(self._layout.guard, (ruling.plugin, ruling.hook, ruling.action))
 
+    def budgets(self, record: Record) -> None:
+        """Note what is left of the budgets that bound a request, its own cost taken off."""
+        layout, cells = self._layout, self._rows.cells
+        for budget in record.budgets:
+            row, own = self._rows.find(layout.budget, (budget.scope, budget.id, budget.alias or ""))
+            if own:
+                cells[row + layout.TOLD_AT] = record.at
+                cells[row + layout.LEFT] = budget.limit - budget.spent - (record.total_cost or 0)
+                cells[row + layout.LIMIT] = budget.limit
+                cells[row + layout.RESETS_AT] = budget.resets_at or 0
+
     def events(self, events: Sequence[Event]) -> None:
         """Count events by name, and callers who were refused."""
         for event in events:

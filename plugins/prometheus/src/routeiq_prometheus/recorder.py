@@ -85,6 +85,8 @@ class Recorder:
             self.rarely.refused(record)
         if record.rulings:
             self.rarely.rulings(record)
+        if record.budgets:
+            self.rarely.budgets(record)
 
     def _answered(self, row: int, record: Record) -> None:
         """Add what the provider's answer took."""
