@@ -74,3 +74,33 @@ async def test_a_store_that_is_away_stops_the_start_and_says_so(workers: StartWo
     said = "\n".join(gateway.lines)
     assert "the state store (postgresql) cannot be reached: ConnectionRefusedError" in said
     assert "hunter2secret" not in said
+
+
+async def test_any_worker_finds_any_decision_and_tells_the_last_minute_of_all(workers: StartWorkers) -> None:
+    async with workers() as gateway:
+        await gateway.listening()
+        headers = {"authorization": f"Bearer {KEY}", "connection": "close"}
+        body = {"model": "fast", "messages": [{"role": "user", "content": "hello"}]}
+        ids: list[str] = []
+        async with aiohttp.ClientSession(gateway.url, headers=headers) as session:
+            for _ in range(12):
+                async with session.post("/v1/chat/completions", json=body) as answer:
+                    assert answer.status == 200
+                    ids.append(answer.headers["x-routeiq-request-id"])
+
+            async def told(path: str) -> tuple[int, dict]:
+                async with session.get(path) as answer:
+                    return answer.status, await answer.json()
+
+            async with asyncio.timeout(DEADLINE):
+                for wanted in ids * 3:  # whichever worker is asked, also one that has not begun to listen yet
+                    while (found := await told(f"/routeiq/v1/decisions/{wanted}"))[0] != 200:
+                        await asyncio.sleep(0.1)
+                    assert found[1]["request_id"] == wanted
+                for _ in range(6):
+                    while len((page := await told("/routeiq/v1/decisions?limit=100"))[1]["data"]) < len(ids):
+                        await asyncio.sleep(0.1)
+                    assert {row["request_id"] for row in page[1]["data"]} == set(ids)
+                    live = (await told("/routeiq/v1/live"))[1]
+                    assert live["workers"] == 2
+                    assert sum(live["by_second"]) == len(ids)

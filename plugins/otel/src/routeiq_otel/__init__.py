@@ -1,0 +1,1 @@
+"""OpenTelemetry for RouteIQ: traces, metrics and logs of finished requests, sent over OTLP."""

@@ -1,0 +1,116 @@
+"""Sums and histograms by attributes: what requests add to and exports read. Not thread-safe.
+
+Which metrics there are is in `instruments`; their bytes are made in `metric_encoding`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+
+from routeiq_otel.attributes import HISTOGRAM_POINT, POINT, Value, attributes
+
+Exemplar = tuple[str, str, int]
+"""Trace id, span id, Unix time in nanoseconds."""
+OVERFLOW: Mapping[str, Value] = {"otel.metric.overflow": True}
+
+
+class Sum:
+    """One number that grows, for one set of attributes."""
+
+    __slots__ = ("attributes", "value")
+
+    def __init__(self, encoded: bytes) -> None:
+        self.attributes = encoded
+        self.value: float = 0
+
+    def add(self, value: float) -> None:
+        """Add."""
+        self.value += value
+
+    @property
+    def used(self) -> bool:
+        """Whether anything was added since the last reset."""
+        return self.value != 0
+
+    def reset(self) -> None:
+        """Begin anew."""
+        self.value = 0
+
+
+class Histogram:
+    """How often a value fell between bounds, for one set of attributes. An exemplar a bucket: the newest."""
+
+    __slots__ = ("attributes", "bounds", "counts", "exemplars", "sum")
+
+    def __init__(self, encoded: bytes, bounds: Sequence[float]) -> None:
+        self.attributes = encoded
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.sum = 0.0
+        self.exemplars: dict[int, tuple[float, Exemplar]] = {}
+
+    def add(self, value: float, exemplar: Exemplar | None = None) -> None:
+        """Count a value."""
+        bucket = bisect_left(self.bounds, value)
+        self.counts[bucket] += 1
+        self.sum += value
+        if exemplar is not None:
+            self.exemplars[bucket] = (value, exemplar)
+
+    @property
+    def used(self) -> bool:
+        """Whether anything was added since the last reset."""
+        return any(self.counts)
+
+    def reset(self) -> None:
+        """Begin anew."""
+        self.counts = [0] * len(self.counts)
+        self.sum = 0.0
+
+
+class Sums:
+    """A counter: its sums by attributes, at most `most` and one for all others."""
+
+    def __init__(self, name: str, unit: str, description: str, *, most: int) -> None:
+        self.name, self.unit, self.description = name, unit, description
+        self._most = most
+        self._series: dict[tuple[Value | None, ...], Sum] = {}
+
+    def of(self, told: Mapping[str, Value | None]) -> Sum:
+        """The sum for these attributes."""
+        key = tuple(told.values())
+        known = self._series.get(key)
+        if known is None:
+            if len(self._series) >= self._most:
+                told, key = OVERFLOW, ()
+            known = self._series.setdefault(key, Sum(attributes(told, POINT)))
+        return known
+
+    def used(self) -> list[Sum]:
+        """The sums that anything was added to."""
+        return [series for series in self._series.values() if series.used]
+
+
+class Histograms:
+    """A histogram by attributes, at most `most` and one for all others."""
+
+    def __init__(self, name: str, unit: str, description: str, bounds: Sequence[float], *, most: int) -> None:
+        self.name, self.unit, self.description = name, unit, description
+        self._bounds = tuple(bounds)
+        self._most = most
+        self._series: dict[tuple[Value | None, ...], Histogram] = {}
+
+    def of(self, told: Mapping[str, Value | None]) -> Histogram:
+        """The histogram for these attributes."""
+        key = tuple(told.values())
+        known = self._series.get(key)
+        if known is None:
+            if len(self._series) >= self._most:
+                told, key = OVERFLOW, ()
+            known = self._series.setdefault(key, Histogram(attributes(told, HISTOGRAM_POINT), self._bounds))
+        return known
+
+    def used(self) -> list[Histogram]:
+        """The histograms that anything was added to."""
+        return [series for series in self._series.values() if series.used]

@@ -1,0 +1,55 @@
+"""Without a receiver the plugin costs nothing: no hook is called, nothing heavy is imported."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from structlog.testing import capture_logs
+
+from routeiq_otel.config import OtelConfig
+from routeiq_otel.plugin import Otel
+from routeiq_sdk.testing import FakeGateway
+
+HOOKS = {"record", "emit", "before_attempt", "stream_filter", "guard_response"}
+
+
+def test_every_hook_on_the_road_is_idle_without_a_receiver() -> None:
+    assert Otel(OtelConfig()).idle_hooks == HOOKS
+    assert list(Otel(OtelConfig()).origins) == []
+
+
+async def test_an_idle_plugin_says_so_once_and_starts_nothing() -> None:
+    gateway, plugin = FakeGateway("otel"), Otel(OtelConfig())
+    with capture_logs() as lines:
+        await plugin.setup(gateway)
+    await plugin.teardown()
+    (line,) = lines
+    assert line["event"] == "opentelemetry is idle"
+    assert "endpoint" in line["reason"]
+    assert gateway._tasks == {}
+
+
+def test_hooks_are_idle_that_the_signals_do_not_need() -> None:
+    endpoint = "http://127.0.0.1:4318"
+    assert Otel(OtelConfig(endpoint=endpoint)).idle_hooks == HOOKS - {"record"}
+    assert Otel(OtelConfig(endpoint=endpoint, logs=True)).idle_hooks == HOOKS - {"record", "emit"}
+    assert Otel(OtelConfig(propagate=True)).idle_hooks == HOOKS - {"before_attempt"}
+    texts = OtelConfig.model_validate({"endpoint": endpoint, "messages": {"mode": "masked"}})
+    assert Otel(texts).idle_hooks == {"emit", "before_attempt"}
+    turned_off = texts.model_copy(update={"turn_off_message_logging": True})
+    assert Otel(turned_off).idle_hooks == HOOKS - {"record"}
+
+
+def test_an_idle_plugin_imports_nothing_heavy() -> None:
+    program = """
+import asyncio, sys
+from routeiq_otel.plugin import Otel
+from routeiq_otel.config import OtelConfig
+asyncio.run(Otel(OtelConfig()).setup(None))
+print([name for name in sys.modules if name.split(".")[0] in ("grpc", "opentelemetry", "google", "aiohttp")])
+print([name for name in sys.modules if name.startswith("routeiq_otel.pipeline")])
+"""
+    environment = {"PATH": "/usr/bin:/bin"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.strip().splitlines()[-2:] == ["[]", "[]"]
