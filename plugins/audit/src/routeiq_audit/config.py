@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictBool, StrictFloat, StrictInt, field_validator, model_validator
 
@@ -136,6 +136,9 @@ class AuditConfig(PluginConfig):
     classes: Classes = Field(default_factory=Classes, description="How each class of events is written.")
     on_full: Literal["refuse", "drop_oldest"] = Field(
         "refuse", description="When there is no room for buffered events: refuse new requests, or drop and say so."
+    )
+    buffer_seconds: float = Field(
+        0.1, gt=0, le=10, description="How long buffered events wait for others, so that they share one write to disk."
     )
     spool_bytes: int = Field(512 * 1024 * 1024, ge=16 * 1024 * 1024, description="Most bytes of the spool, a worker.")
     outbox_bytes: int = Field(

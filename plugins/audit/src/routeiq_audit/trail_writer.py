@@ -79,7 +79,11 @@ class TrailWriter:
             sealed=self._look,
         )
         self._writer = Writer(
-            self._spool, self._of_record, self._sealer.arrived, drops=self._config.on_full == "drop_oldest"
+            self._spool,
+            self._of_record,
+            self._sealer.arrived,
+            drops=self._config.on_full == "drop_oldest",
+            linger_seconds=self._config.buffer_seconds,
         )
         self._shippers = tuple(Shipper(sink, outbox, [each.name for each in self._sinks]) for sink in self._sinks)
         gateway.spawn("write events", self._writer.run)

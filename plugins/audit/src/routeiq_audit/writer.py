@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger("routeiq.audit")
 
 _MOST_WAITING = 50_000
-_LINGER_SECONDS = 0.02
 _RETRY_SECONDS = 0.5
 _AT_ONCE = 32
 """Records that are spelled out before the loop may turn to requests again."""
@@ -41,12 +40,19 @@ class Writer:
     """One worker's way into the spool. `arrived` hears of the bytes, and of the entry's number."""
 
     def __init__(
-        self, spool: SpoolService, entries_of: EntriesOf, arrived: Callable[[int, int], None], *, drops: bool
+        self,
+        spool: SpoolService,
+        entries_of: EntriesOf,
+        arrived: Callable[[int, int], None],
+        *,
+        drops: bool,
+        linger_seconds: float = 0.02,
     ) -> None:
         self._spool = spool
         self._entries_of = entries_of
         self._arrived = arrived
         self._drops = drops
+        self._linger_seconds = linger_seconds
         self._waiting: deque[Record | Entry] = deque()
         self._in_hand: deque[Entry] = deque()
         self._wake = asyncio.Event()
@@ -88,7 +94,7 @@ class Writer:
         """Write for ever."""
         while True:
             await self._wake.wait()
-            await asyncio.sleep(_LINGER_SECONDS)  # many in one append: one fsync, one look at the files
+            await asyncio.sleep(self._linger_seconds)  # many in one append: one fsync, one look at the files
             self._wake.clear()
             try:
                 await self.write_all()
