@@ -27,6 +27,8 @@ MASKED = {"message_logging": "masked"}
     [
         ({}, None, None, "off"),
         ({"mode": "full"}, None, None, "full"),
+        ({"mode": False}, None, None, "off"),
+        ({"mode": "full"}, {"message_logging": False}, None, "off"),
         ({"mode": "full"}, MASKED, None, "masked"),
         ({"mode": "full"}, OFF, None, "off"),
         ({"mode": "full"}, None, OFF, "off"),

@@ -28,7 +28,8 @@ def named(path: Path) -> str:
 def test_a_configuration_passes_check(config: Path) -> None:
     text = config.read_text(encoding="utf-8")
     variables = set(re.findall(r"os\.environ/(\w+)", text))
-    values = {name: "http://127.0.0.1:9/v1" if name == "SIMULATED_MODELS" else KEY for name in variables}
+    urls = {name for name in variables if name == "SIMULATED_MODELS" or name.endswith("_URL")}
+    values = {name: "http://127.0.0.1:9/v1" if name in urls else KEY for name in variables}
     checked = subprocess.run(
         [sys.executable, "-m", "routeiq", "check", "--config", str(config)],
         env={"PATH": os.environ["PATH"], **values},

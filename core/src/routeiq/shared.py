@@ -5,6 +5,7 @@ What a reload replaces is the `Runtime`.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -19,13 +20,16 @@ from routeiq.server.drain import Drain
 from routeiq.state.clock import SystemClock
 from routeiq.state.open import Stores, in_memory
 from routeiq.telemetry.background import Background
-from routeiq.telemetry.live import Live
+from routeiq.telemetry.live import QUESTION, Live
 from routeiq.telemetry.peers import Peers
 from routeiq_sdk import Vitals
 from routeiq_sdk.gateway import Clock, MeterService, StateService
 
 if TYPE_CHECKING:
     from routeiq.runtime import Runtime
+
+_HEALTH_SECONDS = 0.3
+"""Others wait half a second for the figures of this worker."""
 
 
 async def _no_reload() -> str:
@@ -56,8 +60,8 @@ class Shared:
         self.cooldowns = Cooldowns(self.clock, CooldownRules())
         self.live = Live(self.clock)
         self.records.counted = self.live.add
-        if self.stores.name != "memory":
-            handlers = {"live": self._live, "decision": self._decision, "decisions": self.decisions}
+        if self.stores.name != "memory" and (self.workers > 1 or self.stores.name != "sqlite"):
+            handlers = {QUESTION: self._live, "decision": self._decision, "decisions": self.decisions}
             self.peers = Peers(self.stores.state, self.workers, handlers)
 
     async def ask(self, name: str, about: Any = None) -> list[Any]:
@@ -74,8 +78,21 @@ class Shared:
             "shed": vitals.shed,
             "events_lost": vitals.events_lost,
             "records_lost": vitals.records_lost,
+            "hook_errors": {name: told.errors for name, told in vitals.hooks.items() if told.errors},
             "benched": dict(vitals.benched),
+            "unwell": await self._unwell(),
         }
+
+    async def _unwell(self) -> list[str]:
+        """What keeps this worker from full health, as plugins and the store tell it."""
+        if self.current is None:
+            return []
+        try:
+            async with asyncio.timeout(_HEALTH_SECONDS):
+                report = await self.current.readiness()
+        except TimeoutError:
+            return ["a health check takes long"]
+        return [] if report.status == "healthy" else list(report.reasons) or [report.status]
 
     async def decisions(self, about: Any) -> list[dict[str, Any]]:
         """This worker's records that fit a search (a `Search` as JSON data)."""

@@ -124,3 +124,16 @@ def test_client_errors_never_bench_and_a_bench_always_ends(calls: list[tuple[int
             assert not benched
     clock.advance(5)
     assert list(cooldowns.healthy([ONE])) == [ONE]
+
+
+def test_the_benched_are_told_with_the_seconds_that_are_left() -> None:
+    cooldowns, clock = bench(seconds=5)
+    assert cooldowns.benched() == {}
+    assert fail(cooldowns, 429)
+    fail(cooldowns, 500)
+    cooldowns.failed(TWO, "APIError", 500, alone=False, retry_after=None, cooldown=None)
+    assert cooldowns.benched() == {ONE.id: 5}
+    clock.advance(4)
+    assert cooldowns.benched() == {ONE.id: 1}
+    clock.advance(1)
+    assert cooldowns.benched() == {}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
 
-from routeiq.request.frames import finish_reason, response_id
+from routeiq.request.frames import finish_reason, response_id, whole_reason
 from routeiq_testkit import Reply, ScriptedUpstream
 from routeiq_testkit.gateway import anthropic_row, openai_row
 from routeiq_testkit.pytest_plugin import StartGateway
@@ -26,12 +27,40 @@ def test_a_reason_is_a_field_and_never_a_text(block: bytes, reason: str | None) 
     assert finish_reason(block) == reason
 
 
-def test_the_first_id_is_the_answers() -> None:
-    assert (
-        response_id(b'data: {"id":"chatcmpl-1","choices":[{"delta":{"tool_calls":[{"id":"call-2"}]}}]}') == "chatcmpl-1"
-    )
-    assert response_id(b'data: {"type":"message_start","message":{"id":"msg-1"}}') == "msg-1"
-    assert response_id(b": ping\n\n") is None
+def test_a_tools_input_says_no_reason() -> None:
+    called = b'{"content":[{"type":"tool_use","input":{"stop_reason":"lies"}}],"stop_reason":"tool_use","usage":{}}'
+    assert whole_reason("anthropic-messages", called) == "tool_use"
+    assert whole_reason("anthropic-messages", b'{"type":"error"}') is None
+    spoken = b'{"choices":[{"native_finish_reason":"x","finish_reason":"length"}]}'
+    assert whole_reason("openai-chat", spoken) == "length"
+
+
+@pytest.mark.parametrize(
+    ("block", "told"),
+    [
+        (b'data: {"choices":[{"delta":{"tool_calls":[{"id":"call-2"}]}}],"id":"chatcmpl-1"}\n\n', "chatcmpl-1"),
+        (b'data: {"choices":[{"delta":{"tool_calls":[{"id":"call-2"}]}}]}\n\n', None),
+        (b'event: message_start\ndata: {"type":"message_start","message":{"id":"msg-1"}}\n\n', "msg-1"),
+        (b'data: {"id":"","choices":[]}\n\ndata: {"id":"chatcmpl-3","choices":[]}\n\n', "chatcmpl-3"),
+        (b'data: {"id":7,"message":"hi"}\n\n', None),
+        (b'data: {"id":"' + b"x" * 1000 + b'"}\n\n', "x" * 256),
+        (b": ping\n\n", None),
+    ],
+)
+def test_the_id_is_that_of_the_answer(block: bytes, told: str | None) -> None:
+    assert response_id(block) == told
+
+
+async def test_an_id_that_comes_late_is_found(gateway: StartGateway, scripted_upstream: ScriptedUpstream) -> None:
+    """Azure's first event has no id: it tells what its filters found in the prompt."""
+    chunks = ({"id": "", "choices": []}, {"id": "chatcmpl-late", "choices": [{"index": 0, "delta": {"content": "x"}}]})
+    blocks = [b"data: " + orjson.dumps(chunk) + b"\n\n" for chunk in chunks]
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
+    scripted_upstream.default = Reply.raw(head + b"".join(blocks) + b"data: [DONE]\n\n")
+    running = await gateway({"model_list": [openai_row("m", scripted_upstream.base_url)]})
+    await running.stream("m")
+    (record,) = await running.recorded()
+    assert (record.attempts[0].response_id, record.attempts[0].finish_reason) == ("chatcmpl-late", None)
 
 
 @pytest.mark.parametrize("stream", [False, True])

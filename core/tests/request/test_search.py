@@ -95,6 +95,30 @@ async def test_the_route_finds_by_model_and_tells_lines(
     assert orjson.loads(lines[0])["trace"]["trace_id"]
 
 
+async def test_lines_tell_where_the_next_page_is(gateway: StartGateway, scripted_upstream: ScriptedUpstream) -> None:
+    running = await served(gateway, scripted_upstream, 3)
+    headers = {"accept": "application/x-ndjson"}
+    seen: list[str] = []
+    path: Any = "/routeiq/v1/decisions?limit=2"
+    while path:
+        async with running.session.get(path, headers=headers) as answer:
+            seen += [orjson.loads(line)["request_id"] for line in (await answer.read()).splitlines()]
+            path = answer.links["next"]["url"].relative() if "next" in answer.links else None
+    assert seen == [record.request_id for record in running.records()]
+
+
+async def test_refused_requests_are_found_by_where_they_ended(
+    gateway: StartGateway, scripted_upstream: ScriptedUpstream
+) -> None:
+    running = await served(gateway, scripted_upstream, 1)
+    await running.chat("unknown")
+    await running.recorded(2)
+    query = {"stage": "route", "requested_model": "unknown", "since": "2020-01-01", "status": "400"}
+    async with running.session.get("/routeiq/v1/decisions", params=query) as answer:
+        (row,) = (await answer.json())["data"]
+    assert (row["error_type"], row["attempts"], row["stage"]) == ("invalid_request_error", [], "route")
+
+
 @pytest.mark.parametrize(
     ("params", "told"),
     [
@@ -103,6 +127,13 @@ async def test_the_route_finds_by_model_and_tells_lines(
         ({"since": "yesterday"}, "since='yesterday'"),
         ({"limit": "1000"}, "from 1 to 100"),
         ({"after": "x"}, "`next` of the page before"),
+        ({"after": "1" * 30 + ":x"}, "a smaller value"),
+        ({"status": "9" * 30}, "a smaller value"),
+        ({"since": "0001-01-01"}, "a smaller value"),
+        ({"min_cost_usd": "1e300"}, "a smaller value"),
+        ({"min_cost_usd": "inf"}, "a smaller value"),
+        ({"min_ms": "nan"}, "a smaller value"),
+        ({"limit": "0"}, "from 1 to 100"),
     ],
 )
 async def test_a_wrong_parameter_is_named(gateway: StartGateway, params: dict[str, str], told: str) -> None:

@@ -43,6 +43,11 @@ class MessageLogging(PluginConfig):
     mask: tuple[str, ...] = Field((), description="Regular expressions whose matches are masked too.")
     max_chars: int = Field(100_000, ge=1, description="Longest text kept of one prompt or answer.")
 
+    @field_validator("mode", mode="before")
+    @classmethod
+    def _off(cls, written: Any) -> Any:
+        return "off" if written is False else written  # YAML reads a bare `off` as false
+
     @field_validator("mask")
     @classmethod
     def _compile(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
@@ -83,7 +88,7 @@ class Messages:
             if not isinstance(told, Mapping):
                 continue
             wanted = next((known for known in _ORDER if known == told.get("message_logging")), None)
-            if told.get("turn_off_message_logging") is True:
+            if told.get("message_logging") is False or told.get("turn_off_message_logging") is True:
                 wanted = "off"
             if wanted is not None and (may_rise or _ORDER.index(wanted) < _ORDER.index(mode)):
                 may_rise = may_rise and _ORDER.index(wanted) >= _ORDER.index(mode)

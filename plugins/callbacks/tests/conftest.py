@@ -30,8 +30,9 @@ def telling(scripted_upstream: ScriptedUpstream) -> Any:
     """A function that makes a configuration with these targets."""
 
     def make(*targets: dict[str, Any], litellm: dict[str, Any] | None = None, **block: Any) -> dict[str, Any]:
+        prices = {"input_cost_per_token": "0.000001", "output_cost_per_token": "0"}
         return {
-            "model_list": [openai_row("m", scripted_upstream.base_url, input_cost_per_token="0.000001", output_cost_per_token="0")],
+            "model_list": [openai_row("m", scripted_upstream.base_url, **prices)],
             "router_settings": {"num_retries": 0},
             "litellm_settings": litellm or {},
             "routeiq": {"plugins": {"callbacks": {"targets": list(targets), **block}}},

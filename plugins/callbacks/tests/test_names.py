@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from routeiq_callbacks.config import CallbacksConfig
-from routeiq_callbacks.wanted import wanted
-from routeiq_sdk import PluginError
+from routeiq_callbacks.config import CallbacksConfig, DatadogTarget, LangfuseTarget, WebhookTarget
+from routeiq_callbacks.wanted import wanted, without_effect
+from routeiq_sdk import PluginError, Secret
 from routeiq_testkit import Reply, ScriptedUpstream
 from routeiq_testkit.pytest_plugin import StartGateway
 
@@ -38,6 +39,7 @@ def kinds(**block: Any) -> list[tuple[str, str]]:
         ({"success_callback": ("langfuse",), "failure_callback": ("langfuse",)}, [("langfuse", "all")]),
         ({"callbacks": ("datadog", "otel", "prometheus", "nobody")}, [("datadog", "all")]),
         ({"callbacks": "generic_api"}, [("webhook", "all")]),
+        ({"callbacks": ("webhook", "generic_api")}, [("webhook", "all")]),
         (
             {"success_callback": ("s3",), "s3_callback_params": {"s3_bucket_name": "bbb", "s3_path": "p"}},
             [("s3", "success")],
@@ -57,6 +59,38 @@ def test_headers_of_the_generic_logger_are_read() -> None:
     }
 
 
+def test_a_webhook_may_have_a_name_of_the_operators_own() -> None:
+    settings = {
+        "callback_type": "generic_api",
+        "endpoint": "https://mine.example.com/in",
+        "headers": {"Authorization": Secret("Bearer y")},
+        "event_types": ["llm_api_failure"],
+        "log_format": "ndjson",
+    }
+    config = CallbacksConfig(callbacks=("mine", "otel"), callback_settings={"mine": settings, "otel": {"x": 1}})
+    (target,) = wanted(config, {})
+    assert isinstance(target, WebhookTarget)
+    assert (target.url, target.on, target.log_format) == ("https://mine.example.com/in", "failure", "ndjson")
+    assert target.headers["Authorization"].reveal() == "Bearer y"
+
+
+def test_langfuse_is_found_where_litellm_finds_it() -> None:
+    keys = {"LANGFUSE_PUBLIC_KEY": "pk", "LANGFUSE_SECRET_KEY": "sk"}
+    config = CallbacksConfig(callbacks=("langfuse",), langfuse_default_tags=("cache_hit",))
+    (cloud,) = wanted(config, keys)
+    (own,) = wanted(config, {**keys, "LANGFUSE_BASE_URL": "https://lf.example.com", "LANGFUSE_RELEASE": "v1"})
+    assert isinstance(cloud, LangfuseTarget)
+    assert isinstance(own, LangfuseTarget)
+    assert (cloud.host, cloud.default_tags) == ("https://cloud.langfuse.com", ("cache_hit",))
+    assert (own.host, own.release) == ("https://lf.example.com", "v1")
+
+
+def test_datadog_may_be_told_through_an_agent_without_a_key() -> None:
+    (target,) = wanted(CallbacksConfig(callbacks=("datadog",)), {"LITELLM_DD_AGENT_HOST": "agent", "DD_ENV": "prod"})
+    assert isinstance(target, DatadogTarget)
+    assert (target.url, target.api_key, target.tags) == ("http://agent:10518", None, ("env:prod",))
+
+
 @pytest.mark.parametrize(
     ("name", "missing"),
     [("langfuse", "LANGFUSE_PUBLIC_KEY"), ("datadog", "DD_API_KEY"), ("gcs_bucket", "GCS_BUCKET_NAME")],
@@ -66,9 +100,45 @@ def test_what_is_missing_is_named(name: str, missing: str) -> None:
         wanted(CallbacksConfig(callbacks=(name,)), {})
 
 
-def test_s3_without_a_bucket_is_told() -> None:
-    with pytest.raises(PluginError, match="s3_bucket_name"):
-        wanted(CallbacksConfig(callbacks=("s3",)), {})
+@pytest.mark.parametrize(
+    ("block", "told"),
+    [
+        ({"callbacks": ("s3",)}, "s3_bucket_name"),
+        (
+            {"callbacks": ("s3",), "s3_callback_params": {"s3_bucket_name": "bbb", "s3_endpoint_url": "minio"}},
+            "endpoint_url: .* begins with https",
+        ),
+        ({"callbacks": ("mine",), "callback_settings": {"mine": {"callback_type": "generic_api"}}}, "no endpoint"),
+        ({"default_team_settings": ({"success_callback": ["langfuse"]},)}, r"settings\[0\] names no team"),
+        ({"default_team_settings": ({"team_id": "t", "success_callback": ["langfuse"]},)}, "lacks a Langfuse key"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_place(block: dict[str, Any], told: str) -> None:
+    with pytest.raises(PluginError, match=told):
+        wanted(CallbacksConfig(**block), {})
+
+
+def test_a_broken_list_of_headers_is_told_without_its_words() -> None:
+    environment = {"GENERIC_LOGGER_ENDPOINT": "https://logs.example.com", "GENERIC_LOGGER_HEADERS": "{secret"}
+    with pytest.raises(PluginError, match="GENERIC_LOGGER_HEADERS") as failed:
+        wanted(CallbacksConfig(callbacks=("webhook",)), environment)
+    assert "secret" not in str(failed.value)
+
+
+def test_settings_without_effect_are_known() -> None:
+    params = {"s3_bucket_name": "bbb", "s3_verify": False, "s3_batch_size": 7}
+    assert without_effect(CallbacksConfig(s3_callback_params=params)) == [
+        "s3_callback_params.s3_verify",
+        "s3_callback_params.s3_batch_size",
+    ]
+
+
+@pytest.mark.parametrize(
+    "url", ["logs.example.com", "ftp://logs.example.com", "https://u:p@logs.example.com", "https://"]
+)
+def test_an_address_is_a_whole_one_without_credentials(url: str) -> None:
+    with pytest.raises(ValidationError):
+        WebhookTarget(url=url)
 
 
 async def test_success_and_failure_are_told_apart(
@@ -87,6 +157,8 @@ async def test_success_and_failure_are_told_apart(
     assert [payload["status"] for payload in sent.json()] == ["failure"]
 
 
-async def test_without_a_target_there_is_nothing_to_do_with_texts(gateway: StartGateway, telling: Any) -> None:
-    running = await gateway(telling())
-    assert not {call.hook for call in running.runtime.calls()} & {"stream_filter", "guard_response"}
+async def test_names_that_nobody_serves_do_not_stop_the_start(gateway: StartGateway, telling: Any) -> None:
+    names = ["otel", "prometheus", "datadog_llm_observability", "nobody"]
+    litellm = {"callbacks": names, "success_callback": names, "failure_callback": names}
+    running = await gateway(telling(litellm=litellm))
+    assert (await running.chat("m"))[0] == 200

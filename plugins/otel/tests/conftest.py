@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from .collector import GrpcCollector, HttpCollector
+from .exporting import Exporters
 
 
 @pytest.fixture(autouse=True)
@@ -15,8 +17,8 @@ def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     """The machine's own settings are none of the tests'."""
     for name in ("ENDPOINT", "HEADERS", "PROTOCOL"):
         monkeypatch.delenv(f"OTEL_EXPORTER_OTLP_{name}", raising=False)
-    for name in ("OTEL_SDK_DISABLED", "OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES", "OTEL_TRACES_SAMPLER"):
-        monkeypatch.delenv(name, raising=False)
+    for name in ("SDK_DISABLED", "SERVICE_NAME", "RESOURCE_ATTRIBUTES", "TRACES_SAMPLER", "TRACES_EXPORTER"):
+        monkeypatch.delenv(f"OTEL_{name}", raising=False)
 
 
 @pytest_asyncio.fixture
@@ -31,3 +33,12 @@ async def grpc_collector() -> AsyncIterator[GrpcCollector]:
     """A receiver over gRPC."""
     async with GrpcCollector() as collector:
         yield collector
+
+
+@pytest.fixture
+def exporters(tmp_path: Path) -> Iterator[Exporters]:
+    """Span exporters of somebody else."""
+    installed = Exporters(tmp_path / "exporters")
+    installed.install()
+    yield installed
+    installed.remove()

@@ -34,6 +34,7 @@ def test_hooks_are_idle_that_the_signals_do_not_need() -> None:
     endpoint = "http://127.0.0.1:4318"
     assert Otel(OtelConfig(endpoint=endpoint)).idle_hooks == HOOKS - {"record"}
     assert Otel(OtelConfig(endpoint=endpoint, logs=True)).idle_hooks == HOOKS - {"record", "emit"}
+    assert Otel(OtelConfig(exporters=("console",))).idle_hooks == HOOKS - {"record"}
     assert Otel(OtelConfig(propagate=True)).idle_hooks == HOOKS - {"before_attempt"}
     texts = OtelConfig.model_validate({"endpoint": endpoint, "messages": {"mode": "masked"}})
     assert Otel(texts).idle_hooks == {"emit", "before_attempt"}
@@ -53,3 +54,29 @@ print([name for name in sys.modules if name.startswith("routeiq_otel.pipeline")]
     environment = {"PATH": "/usr/bin:/bin"}
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
     assert done.stdout.strip().splitlines()[-2:] == ["[]", "[]"]
+
+
+def test_export_by_otlp_alone_imports_nothing_of_the_sdks() -> None:
+    program = """
+import asyncio, sys
+from routeiq_otel.plugin import Otel
+from routeiq_otel.config import OtelConfig
+from routeiq_sdk.testing import FakeGateway, make_context, make_record
+async def main(**config):
+    plugin, gateway = Otel(OtelConfig(endpoint="http://127.0.0.1:4318", logs=True, **config)), FakeGateway("otel")
+    await plugin.setup(gateway)
+    plugin.record(make_context(), make_record())
+    await plugin.teardown()
+    assert [call for call in gateway.egress.calls if call.url.endswith("/v1/traces")]
+    await gateway.aclose()
+def theirs():
+    return [name for name in sys.modules if name.split(".")[0] == "opentelemetry"]
+asyncio.run(main())
+print(theirs())
+asyncio.run(main(exporters=("otlp", "console")))
+print("opentelemetry.sdk.trace" in theirs())
+"""
+    environment = {"PATH": "/usr/bin:/bin"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
+    found = [line for line in done.stdout.splitlines() if line in ("[]", "True")]
+    assert found == ["[]", "True"]

@@ -107,6 +107,35 @@ def test_the_standard_variables_are_honoured() -> None:
     assert (found.head.ratio, found.head.parent_based) == (0.25, True)
 
 
+def test_exporters_of_traces_are_the_yamls_else_the_variables_else_otlp() -> None:
+    env = {GENERAL: "http://example.com:4318", "OTEL_TRACES_EXPORTER": " console, OTLP ,zipkin,console"}
+    found = settings(env)
+    assert found.exporters == ("console", "zipkin")
+    assert list(urls(found)) == ["traces", "metrics"]
+    found = settings(env, exporters=["console"])
+    assert found.exporters == ("console",)
+    assert list(urls(found)) == ["metrics"]
+    found = settings({**env, "OTEL_TRACES_EXPORTER": "none"})
+    assert (found.exporters, list(urls(found)), found.traced) == ((), ["metrics"], False)
+    assert settings(env, traces=False).exporters == ()
+    assert settings({**env, "OTEL_SDK_DISABLED": "true"}, exporters=["console"]).idle
+
+
+def test_an_exporter_needs_no_endpoint() -> None:
+    found = settings(exporters=["console"])
+    assert (found.idle, found.traced, found.destinations, found.why_idle) == (False, True, (), "")
+    assert settings(exporters=["otlp"]).idle
+    assert settings(exporters=["none"], traces_endpoint="http://127.0.0.1:4318").idle
+
+
+def test_an_endpoint_that_gets_no_traces_for_its_name_is_missing_is_told_of() -> None:
+    endpoint = "http://127.0.0.1:4318"
+    (notice,) = settings(endpoint=endpoint, exporters=["console"]).notices
+    assert "otlp" in notice
+    assert settings(endpoint=endpoint, exporters=["console", "otlp"]).notices == ()
+    assert settings(metrics_endpoint=endpoint, exporters=["console"]).notices == ()
+
+
 def test_the_kill_switch_stops_everything() -> None:
     found = settings({"OTEL_SDK_DISABLED": "true"}, endpoint="http://127.0.0.1:4318", callbacks=["otel"])
     assert found.destinations == ()

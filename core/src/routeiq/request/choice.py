@@ -156,7 +156,7 @@ class SimpleShuffle:
     def pick(self, ctx: Context, group: ModelGroup, deployments: Sequence[Deployment]) -> Deployment | None:
         """One of `deployments`."""
         for name in ("weight", "rpm", "tpm"):
-            weights = [getattr(d, name) or 0 for d in deployments]
-            if any(weights):
-                return self._rng.choices(deployments, weights)[0]
+            weighted = [(d, weight) for d in deployments if (weight := getattr(d, name) or 0) > 0]
+            if weighted:  # sums of tiny weights round, so one of weight nothing must not be among them
+                return self._rng.choices([d for d, _ in weighted], [weight for _, weight in weighted])[0]
         return self._rng.choice(deployments)

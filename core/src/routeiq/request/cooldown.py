@@ -64,7 +64,11 @@ class Cooldowns:
     def benched(self) -> dict[str, float]:
         """Seconds until each benched deployment is back, by id."""
         now = self._clock.monotonic()
-        return {key[0]: seen.benched_until - now for key, seen in self._history.items() if seen.benched_until > now}
+        found: dict[str, float] = {}
+        for (id, _), seen in self._history.items():  # a wildcard's row has one id and many models
+            if seen.benched_until > now:
+                found[id] = max(found.get(id, 0.0), seen.benched_until - now)
+        return found
 
     def wait(self, deployments: Sequence[Deployment]) -> float:
         """Seconds until the first of them is back."""

@@ -23,7 +23,7 @@ from routeiq.request.services import Services
 from routeiq.request.stream_guard import Stopped, StreamGuard, WatchedFilter
 from routeiq.surfaces.base import Surface
 from routeiq.upstream.base import Whole
-from routeiq.wires.body import Body, Malformed, Raw, as_raw, read_fields, value_of, write_fields
+from routeiq.wires.body import Body, Malformed, as_raw, read_fields, value_of, write_fields
 from routeiq.wires.reading import Untranslatable
 from routeiq.wires.text import estimate_tokens
 from routeiq_sdk import Context, Reject, Replace, RequestError, StreamFilter, Usage
@@ -105,10 +105,11 @@ class Delivery:
         upstream_ms = served.upstream_ms
         usage: Usage | None = None
         try:
-            served.finish_reason = frames.finish_reason(reply.body)
+            served.finish_reason = frames.whole_reason(reply.wire, reply.body)
             if reply.wire == self._surface.wire:
                 fields = read_fields(reply.body)
-                served.response_id = _text(fields.get("id"))
+                raw = fields.get("id")
+                served.response_id = _text(value_of(raw)) if raw is not None else None
                 raw = fields.get("usage")
                 usage = self._surface.usage(value_of(raw)) if raw is not None else None
                 if "model" in fields:
@@ -117,8 +118,7 @@ class Delivery:
             else:
                 document = translation.whole_answer(reply.body, reply.wire, self._surface, body.shown)
                 usage = self._surface.usage(document.get("usage"))
-                told = document.get("id")
-                served.response_id = told if isinstance(told, str) else None
+                served.response_id = _text(document.get("id"))
                 out = orjson.dumps(document)
             if usage is None and self._surface.wire != "anthropic-count-tokens":
                 usage = _guessed(body, estimate_tokens(out))
@@ -270,9 +270,8 @@ class Delivery:
         await self._send({"type": "http.response.body", "body": block, "more_body": more})
 
 
-def _text(raw: Raw | None) -> str | None:
-    told = value_of(raw) if raw is not None else None
-    return told if isinstance(told, str) else None
+def _text(told: object) -> str | None:
+    return told[: frames.LONGEST_ID] if isinstance(told, str) and told else None
 
 
 def _guessed(body: Body, output_tokens: int) -> Usage:

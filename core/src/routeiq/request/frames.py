@@ -5,6 +5,7 @@ It reads and rewrites single events; sending them is `relay`'s business.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -23,9 +24,9 @@ _ERROR = re.compile(rb'^data:\s*\{\s*"error"\s*:\s*[{"]', re.MULTILINE)
 _DONE = re.compile(rb"(?:\A|[\r\n])data: ?\[DONE\]")
 _MESSAGE_STOP = re.compile(rb'(?:\A|[\r\n])(?:event: ?message_stop\b|data: ?\{\s*"type"\s*:\s*"message_stop")')
 _MODEL = re.compile(rb'"model"\s*:\s*"(?:[^"\\]|\\.)*"')
-# A quotation mark inside a text is escaped, so these are fields and never what a model said.
-_REASON = re.compile(rb'"(?:finish|stop)_reason"\s*:\s*"([^"\\]{1,64})"')
-_ID = re.compile(rb'"id"\s*:\s*"([^"\\]{1,256})"')
+_REASON = re.compile(rb'\s*:\s*"([^"\\]{1,64})"')
+LONGEST_ID = 256
+_FRAMES_WITH_ID = 4
 
 Document = dict[str, Any]
 
@@ -92,14 +93,32 @@ def write(frame: Frame, document: Document) -> bytes:
 
 def finish_reason(block: bytes) -> str | None:
     """Why the provider ended its answer, if the block (or a whole body) says so."""
-    match = _REASON.search(block) if b'_reason"' in block else None
-    return match[1].decode("utf-8", "replace") if match is not None else None
+    # A quotation mark inside a text is escaped, so what is found is a field and never what a model said.
+    at = block.find(b'_reason"')
+    while at >= 0:
+        end = at + 8
+        if not block.startswith(b":null", end) and block.endswith((b'"finish', b'"stop'), 0, at):
+            match = _REASON.match(block, end)
+            if match is not None:
+                return match[1].decode("utf-8", "replace")
+        at = block.find(b'_reason"', end)
+    return None
+
+
+def whole_reason(wire: str, body: bytes) -> str | None:
+    """Why a complete answer ended. In Anthropic's a tool's input comes first, whose fields are the model's to name."""
+    return finish_reason(body[max(0, body.rfind(b'"stop_reason"')) :] if wire == "anthropic-messages" else body)
 
 
 def response_id(block: bytes) -> str | None:
-    """The id of a stream's answer: the first id in its first block."""
-    match = _ID.search(block)
-    return match[1].decode("utf-8", "replace") if match is not None else None
+    """The provider's id of a stream's answer, if a frame of the block tells it: its own, or its message's."""
+    for raw in itertools.islice(sse.frames(block), _FRAMES_WITH_ID):
+        document = parse(raw).document or {}
+        message = document.get("message")
+        told = document.get("id") or (message.get("id") if isinstance(message, dict) else None)
+        if isinstance(told, str) and told:
+            return told[:LONGEST_ID]
+    return None
 
 
 def whole_usage(wire: str, body: bytes) -> Usage | None:

@@ -5,17 +5,18 @@ Durable audit is a plugin's business.
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import orjson
+
 from routeiq.plugins.compiled import Call
 from routeiq.request import gates
 from routeiq_sdk import Context, Record
 
-_KEPT = 2000
+KEPT = 2000
 _LOG_EVERY_SECONDS = 60.0
 
 
@@ -69,13 +70,14 @@ def make_record(
 
 def as_json(record: Record) -> dict[str, Any]:
     """A record as plain JSON data; money stays in nano-USD."""
-    return dataclasses.asdict(record)
+    told: dict[str, Any] = orjson.loads(orjson.dumps(record, default=str))  # several times as fast as `asdict`
+    return told
 
 
 class Records:
     """The newest records of this process, found by decision id or request id. Bounded; carried over a reload."""
 
-    def __init__(self, most: int = _KEPT) -> None:
+    def __init__(self, most: int = KEPT) -> None:
         self._most = most
         self.counted: Callable[[Record], None] | None = None
         """Hears of each record, for figures of the last minute."""

@@ -26,6 +26,8 @@ from routeiq_sdk import Deployment, Usage
 Send = Callable[[bytes], Awaitable[None]]
 _DONE = b"data: [DONE]\n\n"
 _LINGER_SECONDS = 0.5
+_BLOCKS_WITH_ID = 4
+"""Where the id of the answer is looked for; some providers begin with events that have none."""
 
 
 @dataclass(slots=True)
@@ -73,9 +75,11 @@ class Relay:
         `RequestError` when a filter ends the stream. What came before that has been passed on."""
         passed = self.passed
         nearly = False
+        unnamed = _BLOCKS_WITH_ID
         async for block in self._blocks:
-            if passed.sent == 0 and passed.response_id is None:
+            if unnamed:
                 passed.response_id = frames.response_id(block)
+                unnamed = 0 if passed.response_id is not None else unnamed - 1
             passed.finish_reason = frames.finish_reason(block) or passed.finish_reason
             error = self._rules.error(block)
             if error is not None:

@@ -5,6 +5,7 @@ LiteLLM's management routes come from plugins.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 
@@ -12,7 +13,7 @@ from routeiq import __version__
 from routeiq.routes.exchange import Exchange
 from routeiq.routes.llm import CHAT
 from routeiq.routes.table import Route
-from routeiq.telemetry.live import merged
+from routeiq.telemetry.live import QUESTION, merged
 from routeiq_sdk import ConfigError, PluginError, RequestError
 
 
@@ -59,10 +60,13 @@ async def _reload(exchange: Exchange) -> None:
 
 async def _live(exchange: Exchange) -> None:
     shared = exchange.runtime.shared
-    workers = [await shared.last_minute(), *await shared.ask("live")]
+    workers = [await shared.last_minute(), *await shared.ask(QUESTION)]
     benched: dict[str, float] = {}
+    hook_errors: Counter[str] = Counter()
     for worker in workers:
-        benched |= worker["benched"]
+        for deployment, seconds in worker["benched"].items():
+            benched[deployment] = round(max(seconds, benched.get(deployment, 0.0)), 1)
+        hook_errors.update(worker["hook_errors"])
     counted = ("in_flight", "shed", "events_lost", "records_lost")
     await exchange.json(
         {
@@ -73,6 +77,8 @@ async def _live(exchange: Exchange) -> None:
             **merged([worker["figures"] for worker in workers]),
             **{name: sum(worker[name] for worker in workers) for name in counted},
             "benched": benched,
+            "hook_errors": dict(hook_errors.most_common()),
+            "unwell": list(dict.fromkeys(reason for worker in workers for reason in worker["unwell"])),
             "state": {"store": shared.stores.name, **asdict(await shared.stores.health())},
             "plugins": [member.name for member in exchange.runtime.plugins.members],
         }

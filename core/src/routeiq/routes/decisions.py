@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 
-from routeiq.request.record import as_json
+from routeiq.request.record import KEPT, as_json
 from routeiq.request.search import MOST, Search, together
 from routeiq.routes.exchange import Exchange
 from routeiq.routes.llm import CHAT
@@ -21,6 +22,8 @@ from routeiq_sdk import RequestError
 from routeiq_sdk.values.http import HttpResponse
 
 _NDJSON = "application/x-ndjson"
+_LARGEST = 2**63 - 1
+"""What the JSON between workers carries."""
 
 
 def routes() -> Iterator[Route]:
@@ -30,16 +33,17 @@ def routes() -> Iterator[Route]:
 
 
 async def _search(exchange: Exchange) -> None:
-    search = _read(exchange.query())
+    asked = exchange.query()
+    search = _read(asked)
     shared = exchange.runtime.shared
     pages = [await shared.decisions(asdict(search)), *await shared.ask("decisions", asdict(search))]
     rows = together(pages, search.limit)
+    after = f"{rows[-1]['at']}:{rows[-1]['request_id']}" if len(rows) == search.limit else None
     if _NDJSON in (exchange.ctx.headers.get("accept") or ""):
         body = b"".join(orjson.dumps(row, default=str) + b"\n" for row in rows)
-        await exchange.respond(HttpResponse(200, body, media_type=_NDJSON))
+        headers = {"link": f'<?{urlencode({**asked, "after": after})}>; rel="next"'} if after is not None else {}
+        await exchange.respond(HttpResponse(200, body, headers, _NDJSON))
         return
-    last = rows[-1] if len(rows) == search.limit else None
-    after = f"{last['at']}:{last['request_id']}" if last is not None else None
     await exchange.json({"data": rows, "next": after})
 
 
@@ -54,7 +58,7 @@ async def _decision(exchange: Exchange) -> None:
         if found is not None:
             await exchange.json(found)
             return
-    raise RequestError(404, f"No worker keeps the decision {wanted}. Each keeps its newest 2000.")
+    raise RequestError(404, f"No worker keeps the decision {wanted}. Each keeps its newest {KEPT}.")
 
 
 def _read(query: Mapping[str, str]) -> Search:
@@ -72,6 +76,16 @@ def _read(query: Mapping[str, str]) -> Search:
     return Search(**told)
 
 
+def _whole(text: str) -> int:
+    return _bounded(int(text))
+
+
+def _bounded(number: int) -> int:
+    if abs(number) > _LARGEST:
+        raise ValueError("a smaller value is wanted")
+    return number
+
+
 def _limit(text: str) -> int:
     limit = int(text)
     if not 1 <= limit <= MOST:
@@ -81,26 +95,33 @@ def _limit(text: str) -> int:
 
 def _moment(text: str) -> int:
     at = datetime.fromisoformat(text)
-    return int((at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp() * 1e9)
+    return _bounded(round((at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp() * 1e6) * 1000)
 
 
 def _place(text: str) -> tuple[int, str]:
     at, _, request_id = text.partition(":")
     if not request_id:
         raise ValueError("`next` of the page before is wanted")
-    return int(at), request_id
+    return _whole(at), request_id
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if not abs(number) < 1e15:  # no number at all neither
+        raise ValueError("a smaller value is wanted")
+    return number
 
 
 def _nano(text: str) -> int:
-    return int(float(text) * 1e9)
+    return _bounded(round(_number(text) * 1e9))
 
 
 _PARAMETERS: Mapping[str, Callable[[str], Any]] = {
     **dict.fromkeys(
         ("model", "requested_model", "strategy", "principal", "team", "user", "tag", "error_type", "stage"), str
     ),
-    "status": int,
-    "min_ms": float,
+    "status": _whole,
+    "min_ms": _number,
     "min_cost_usd": _nano,
     "since": _moment,
     "until": _moment,

@@ -88,7 +88,11 @@ class FanOut:
             every = [queued.event for queued in batch]
             fresh = [queued.event for queued in batch if not queued.committed]
             deliveries = [(sink, every if sink in self._others else fresh) for sink in self._sinks]
-            await asyncio.gather(*(self._deliver(sink, events) for sink, events in deliveries if events))
+            try:
+                await asyncio.gather(*(self._deliver(sink, events) for sink, events in deliveries if events))
+            except BaseException:  # cancelled: whoever flushes next shall have them, or count them
+                self._queue.extendleft(reversed(batch[: _MOST_QUEUED - len(self._queue)]))
+                raise
 
     async def _deliver(self, sink: Call, batch: Sequence[Event]) -> None:
         for number in range(_TRIES):

@@ -15,10 +15,25 @@ from routeiq_sdk import Record
 from routeiq_sdk.gateway import Clock
 
 WINDOW_SECONDS = 60
-_BOUNDS = tuple(1.25**step for step in range(52))
-"""Milliseconds to the first token: from 1 ms to 90 s, each bound a quarter above the one before."""
+QUESTION = "live.1"
+"""What workers ask one another for their figures. The number goes up when the figures change their form: during a
+roll-out two releases share a store, and neither may count what it does not understand."""
+_BOUNDS = tuple(1.25**step for step in range(60))
+"""Milliseconds: from 1 ms to 520 s, each bound a quarter above the one before."""
 _MOST_MODELS = 200
 _OTHER = "other"
+
+Times = dict[int, int]
+"""How many fell below which bound, by its place; what lies beyond the last bound is at the place after it."""
+
+
+@dataclass(slots=True)
+class _Model:
+    requests: int = 0
+    errors: int = 0
+    nano_usd: int = 0
+    attempts: int = 0
+    first_tokens: Times = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -28,11 +43,11 @@ class _Second:
     errors: int = 0
     tokens: int = 0
     nano_usd: int = 0
-    first_tokens: list[int] = field(default_factory=lambda: [0] * (len(_BOUNDS) + 1))
-    models: dict[str, list[int]] = field(default_factory=dict)
-    """By model group: requests, errors, nano-USD, attempts."""
-    strategies: Counter[str] = field(default_factory=Counter)
-    refused: Counter[str] = field(default_factory=Counter)
+    first_tokens: Times = field(default_factory=dict)
+    latencies: Times = field(default_factory=dict)
+    models: dict[str, _Model] = field(default_factory=dict)
+    strategies: dict[str, int] = field(default_factory=dict)
+    refused: dict[str, int] = field(default_factory=dict)
 
 
 class Live:
@@ -44,92 +59,143 @@ class Live:
         self._started = clock.monotonic()
 
     def add(self, record: Record) -> None:
-        """Count a finished request."""
-        second = self._now()
+        """Count a finished request. First tokens are those of streams, from the request's arrival on."""
+        number = int(self._clock.monotonic())
+        second = self._seconds[number % WINDOW_SECONDS]
+        if second.number != number:
+            second = self._seconds[number % WINDOW_SECONDS] = _Second(number)
+        failed, cost, attempts = record.status >= 400, record.total_cost or 0, record.attempts
         second.requests += 1
-        failed = record.status >= 400
         second.errors += failed
-        usage, cost = record.usage, record.total_cost or 0
-        if usage is not None:
-            second.tokens += usage.total_tokens
         second.nano_usd += cost
-        if record.first_byte_ms is not None:
-            second.first_tokens[bisect_left(_BOUNDS, record.first_byte_ms)] += 1
-        if record.group is not None:
-            model = second.models.get(record.group)
+        if record.usage is not None:
+            second.tokens += record.usage.total_tokens
+        _count(second.latencies, bisect_left(_BOUNDS, record.latency_ms))
+        group = record.group
+        if group is not None:
+            model = second.models.get(group)
             if model is None:
-                name = record.group if len(second.models) < _MOST_MODELS else _OTHER
-                model = second.models.setdefault(name, [0, 0, 0, 0])
-            model[0] += 1
-            model[1] += failed
-            model[2] += cost
-            model[3] += len(record.attempts)
+                name = group if len(second.models) < _MOST_MODELS else _OTHER
+                model = second.models.setdefault(name, _Model())
+            model.requests += 1
+            model.errors += failed
+            model.nano_usd += cost
+            model.attempts += len(attempts)
+            if record.stream and attempts and (first := attempts[-1].first_byte_ms) is not None:
+                place = bisect_left(_BOUNDS, attempts[-1].started_ms + first)
+                _count(second.first_tokens, place)
+                _count(model.first_tokens, place)
         if record.decision is not None:
-            second.strategies[record.decision.strategy] += 1
+            _count(second.strategies, record.decision.strategy)
         if record.stage is not None:
-            second.refused[record.stage] += 1
+            _count(second.refused, record.stage)
 
     def figures(self) -> dict[str, Any]:
-        """The last minute as sums, ready to be added to those of other workers."""
+        """The last minute as sums, ready to be added to those of other workers (plain JSON data)."""
         now = int(self._clock.monotonic())
         seconds = [second for second in self._seconds if now - WINDOW_SECONDS < second.number <= now]
         by_age = {now - second.number: second.requests for second in seconds}
-        models: dict[str, list[int]] = {}
-        for second in seconds:
-            for name, added in second.models.items():
-                models[name] = [a + b for a, b in zip(models.get(name, (0, 0, 0, 0)), added, strict=True)]
         return {
             "seconds": min(WINDOW_SECONDS, max(1, int(self._clock.monotonic() - self._started))),
             "requests": sum(second.requests for second in seconds),
             "errors": sum(second.errors for second in seconds),
             "tokens": sum(second.tokens for second in seconds),
             "nano_usd": sum(second.nano_usd for second in seconds),
-            "first_tokens": [sum(counts) for counts in zip(*(s.first_tokens for s in seconds), strict=True)]
-            or [0] * (len(_BOUNDS) + 1),
+            "first_tokens": _spread(second.first_tokens for second in seconds),
+            "latencies": _spread(second.latencies for second in seconds),
             "by_second": [by_age.get(age, 0) for age in reversed(range(WINDOW_SECONDS))],
-            "models": models,
+            "models": {name: _model_figures(told) for name, told in _by_name(seconds).items()},
             "strategies": _added(second.strategies for second in seconds),
             "refused": _added(second.refused for second in seconds),
         }
 
-    def _now(self) -> _Second:
-        number = int(self._clock.monotonic())
-        second = self._seconds[number % WINDOW_SECONDS]
-        if second.number != number:
-            second = self._seconds[number % WINDOW_SECONDS] = _Second(number)
-        return second
+
+def _count(counts: dict[Any, int], key: Any) -> None:
+    counts[key] = counts.get(key, 0) + 1
+
+
+def _by_name(seconds: Iterable[_Second]) -> dict[str, list[_Model]]:
+    """What each model did in each second; beyond the busiest, whose names clients may invent, all as one."""
+    found: dict[str, list[_Model]] = {}
+    for second in seconds:
+        for name, model in second.models.items():
+            found.setdefault(name, []).append(model)
+    if len(found) > _MOST_MODELS:
+        busiest = sorted(found, key=lambda name: -sum(model.requests for model in found[name]))
+        for name in busiest[_MOST_MODELS:]:
+            if name != _OTHER:
+                found.setdefault(_OTHER, []).extend(found.pop(name))
+    return found
+
+
+def _model_figures(seconds: Sequence[_Model]) -> dict[str, Any]:
+    return {
+        "requests": sum(second.requests for second in seconds),
+        "errors": sum(second.errors for second in seconds),
+        "nano_usd": sum(second.nano_usd for second in seconds),
+        "attempts": sum(second.attempts for second in seconds),
+        "first_tokens": _spread(second.first_tokens for second in seconds),
+    }
+
+
+def _spread(times: Iterable[Times]) -> list[int]:
+    counts = [0] * (len(_BOUNDS) + 1)
+    for seen in times:
+        for place, count in seen.items():
+            counts[place] += count
+    return counts
 
 
 def merged(workers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The figures of several workers as one: rates, percentiles, models. Times in milliseconds, money in USD."""
     seconds = max(int(worker["seconds"]) for worker in workers)
-    total = {name: sum(worker[name] for worker in workers) for name in ("requests", "errors", "tokens", "nano_usd")}
-    first = [sum(counts) for counts in zip(*(worker["first_tokens"] for worker in workers), strict=True)]
-    models: dict[str, list[int]] = {}
+    requests = sum(worker["requests"] for worker in workers)
+    by_name: dict[str, list[Mapping[str, Any]]] = {}
     for worker in workers:
-        for name, added in worker["models"].items():
-            models[name] = [a + b for a, b in zip(models.get(name, (0, 0, 0, 0)), added, strict=True)]
+        for name, figures in worker["models"].items():
+            by_name.setdefault(name, []).append(figures)
+    models = {name: _merged_model(told, seconds, requests) for name, told in by_name.items()}
     return {
         "window_seconds": seconds,
-        "requests_per_second": round(total["requests"] / seconds, 2),
-        "errors_per_second": round(total["errors"] / seconds, 2),
-        "tokens_per_second": round(total["tokens"] / seconds, 1),
-        "cost_usd_per_hour": total["nano_usd"] / 1e9 * 3600 / seconds,
-        "first_token_ms": {"p50": _quantile(first, 0.5), "p95": _quantile(first, 0.95)},
-        "by_second": [sum(counts) for counts in zip(*(worker["by_second"] for worker in workers), strict=True)],
-        "models": {
-            name: {
-                "requests_per_second": round(requests / seconds, 2),
-                "share": round(requests / max(1, total["requests"]), 4),
-                "errors": errors,
-                "attempts": attempts,
-                "cost_usd_per_hour": nano / 1e9 * 3600 / seconds,
-            }
-            for name, (requests, errors, nano, attempts) in sorted(models.items(), key=lambda item: -item[1][0])
-        },
+        "requests_per_second": round(requests / seconds, 2),
+        "errors_per_second": _rate(workers, "errors", seconds),
+        "tokens_per_second": _rate(workers, "tokens", seconds),
+        "cost_usd_per_hour": _usd_per_hour(workers, seconds),
+        "first_token_ms": _percentiles(workers, "first_tokens"),
+        "latency_ms": _percentiles(workers, "latencies"),
+        "by_second": _columns(workers, "by_second"),
+        "models": dict(sorted(models.items(), key=lambda item: -item[1]["share"])),
         "strategies": _added(worker["strategies"] for worker in workers),
         "refused": _added(worker["refused"] for worker in workers),
     }
+
+
+def _merged_model(told: Sequence[Mapping[str, Any]], seconds: int, requests: int) -> dict[str, Any]:
+    return {
+        "requests_per_second": _rate(told, "requests", seconds),
+        "share": round(sum(each["requests"] for each in told) / max(1, requests), 4),
+        "errors": sum(each["errors"] for each in told),
+        "attempts": sum(each["attempts"] for each in told),
+        "first_token_ms": _percentiles(told, "first_tokens"),
+        "cost_usd_per_hour": _usd_per_hour(told, seconds),
+    }
+
+
+def _rate(told: Sequence[Mapping[str, Any]], name: str, seconds: int) -> float:
+    return float(round(sum(each[name] for each in told) / seconds, 2))
+
+
+def _usd_per_hour(told: Sequence[Mapping[str, Any]], seconds: int) -> float:
+    return float(sum(each["nano_usd"] for each in told) / 1e9 * 3600 / seconds)
+
+
+def _columns(told: Sequence[Mapping[str, Any]], name: str) -> list[int]:
+    return [sum(counts) for counts in zip(*(each[name] for each in told), strict=True)]
+
+
+def _percentiles(told: Sequence[Mapping[str, Any]], name: str) -> dict[str, float | None]:
+    counts = _columns(told, name)
+    return {"p50": _quantile(counts, 0.5), "p95": _quantile(counts, 0.95)}
 
 
 def _quantile(counts: Sequence[int], share: float) -> float | None:

@@ -5,33 +5,41 @@ Telling them is `targets`' business.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from routeiq_callbacks.config import (
-    AnyTarget,
-    CallbacksConfig,
-    DatadogTarget,
-    GcsTarget,
-    LangfuseTarget,
-    Outcomes,
-    S3Target,
-    WebhookTarget,
+from routeiq_callbacks.by_name import BY_NAME, Environment, made, named_webhook, of_every_langfuse, secret
+from routeiq_callbacks.config import AnyTarget, CallbacksConfig, LangfuseTarget, Outcomes
+from routeiq_sdk import PluginError
+
+_S3_KNOWN = frozenset(
+    f"s3_{name}"
+    for name in (
+        *("bucket_name", "path", "region_name", "endpoint_url", "use_team_prefix", "use_key_prefix"),
+        *("aws_access_key_id", "aws_secret_access_key", "aws_session_token"),
+        *("server_side_encryption", "sse_kms_key_id"),
+    )
 )
-from routeiq_sdk import PluginError, Secret
-
-_Environment = Mapping[str, str]
-_Make = Callable[[CallbacksConfig, _Environment, Outcomes], AnyTarget]
 
 
-def wanted(config: CallbacksConfig, environment: _Environment) -> tuple[AnyTarget, ...]:
-    """The targets in their order. Raises `PluginError` for a name whose settings are missing."""
+def wanted(config: CallbacksConfig, environment: Environment) -> tuple[AnyTarget, ...]:
+    """The targets in their order. Raises `PluginError` for a name whose settings are missing or wrong."""
     found: list[AnyTarget] = list(config.targets)
     for name, on in _names(config).items():
-        made = _BY_NAME[name](config, environment, on)
-        if made not in found:
-            found.append(made)
+        if _is_webhook(config.callback_settings.get(name)):
+            one: AnyTarget = named_webhook(name, config, environment, on)
+        else:
+            one = BY_NAME[name](config, environment, on)
+        if one not in found:
+            found.append(one)
+    for number, row in enumerate(config.default_team_settings):
+        found += _of_team(row, number, config, environment)
     return tuple(found)
+
+
+def without_effect(config: CallbacksConfig) -> list[str]:
+    """Settings that are written and change nothing here, for a word at the start."""
+    return [f"s3_callback_params.{name}" for name in config.s3_callback_params if name not in _S3_KNOWN]
 
 
 def _names(config: CallbacksConfig) -> dict[str, Outcomes]:
@@ -44,100 +52,45 @@ def _names(config: CallbacksConfig) -> dict[str, Outcomes]:
     )
     for names, on in lists:
         for name in names:
-            if name in _BY_NAME:
+            if name in BY_NAME or _is_webhook(config.callback_settings.get(name)):
                 found[name] = on if found.get(name, on) == on else "all"
     return found
 
 
-def _langfuse(config: CallbacksConfig, environment: _Environment, on: Outcomes) -> AnyTarget:
-    return LangfuseTarget(
-        on=on,
-        host=environment.get("LANGFUSE_HOST") or "https://cloud.langfuse.com",
-        public_key=_needed(environment, "LANGFUSE_PUBLIC_KEY", "langfuse"),
-        secret_key=_needed(environment, "LANGFUSE_SECRET_KEY", "langfuse"),
-        tags=config.langfuse_default_tags,
+def _is_webhook(settings: Any) -> bool:
+    return isinstance(settings, Mapping) and settings.get("callback_type") == "generic_api"
+
+
+def _of_team(
+    row: Mapping[str, Any], number: int, config: CallbacksConfig, environment: Environment
+) -> Iterator[AnyTarget]:
+    """The Langfuse project that a row of `default_team_settings` gives its team."""
+    where = f"litellm_settings.default_team_settings[{number}]"
+    team = row.get("team_id")
+    if not isinstance(team, str) or not team:
+        raise PluginError("callbacks", f"{where} names no team", mend="write team_id")
+    told: dict[str, bool] = {
+        outcome: "langfuse" in (row.get(f"{outcome}_callback") or ()) for outcome in ("success", "failure")
+    }
+    if not any(told.values()):
+        return
+    public_key, secret_key = (
+        row.get("langfuse_public_key"),
+        row.get("langfuse_secret_key") or row.get("langfuse_secret"),
     )
-
-
-def _webhook(config: CallbacksConfig, environment: _Environment, on: Outcomes) -> AnyTarget:
-    written = environment.get("GENERIC_LOGGER_HEADERS", "")
-    return WebhookTarget(
-        on=on,
-        url=_needed(environment, "GENERIC_LOGGER_ENDPOINT", "generic_api").reveal(),
-        headers={name: Secret(value) for name, value in _headers(written).items()},
-    )
-
-
-def _headers(written: str) -> dict[str, str]:
-    """`a=b,c=d`, or a JSON object."""
-    if written.lstrip().startswith("{"):
-        return {str(name): str(value) for name, value in json.loads(written).items()}
-    pairs = (pair.partition("=") for pair in written.split(",") if "=" in pair)
-    return {name.strip(): value.strip() for name, _, value in pairs}
-
-
-def _s3(config: CallbacksConfig, environment: _Environment, on: Outcomes) -> AnyTarget:
-    params = config.s3_callback_params
-    bucket = params.get("s3_bucket_name")
-    if not bucket:
+    if not public_key or not secret_key:
         raise PluginError(
-            "callbacks",
-            "the callback s3 needs litellm_settings.s3_callback_params.s3_bucket_name",
-            mend="write the bucket's name there",
+            "callbacks", f"{where} lacks a Langfuse key", mend="write langfuse_public_key and langfuse_secret"
         )
-
-    def secret(name: str) -> Secret | None:
-        value = params.get(name)
-        return value if isinstance(value, Secret) or value is None else Secret(str(value))
-
-    return S3Target(
-        on=on,
-        bucket=str(bucket),
-        path=str(params.get("s3_path") or ""),
-        region=str(params.get("s3_region_name") or environment.get("AWS_REGION") or "us-east-1"),
-        endpoint_url=params.get("s3_endpoint_url"),
-        access_key_id=secret("s3_aws_access_key_id"),
-        secret_access_key=secret("s3_aws_secret_access_key"),
-        session_token=secret("s3_aws_session_token"),
+    options = of_every_langfuse(config, environment)
+    if row.get("langfuse_host"):
+        options["host"] = row["langfuse_host"]
+    yield made(
+        LangfuseTarget,
+        where,
+        on="all" if all(told.values()) else "success" if told["success"] else "failure",
+        teams=(team,),
+        public_key=secret(public_key),
+        secret_key=secret(secret_key),
+        **options,
     )
-
-
-def _gcs(config: CallbacksConfig, environment: _Environment, on: Outcomes) -> AnyTarget:
-    return GcsTarget(
-        on=on,
-        bucket=_needed(environment, "GCS_BUCKET_NAME", "gcs_bucket").reveal(),
-        service_account=_needed(environment, "GCS_PATH_SERVICE_ACCOUNT", "gcs_bucket").reveal(),
-    )
-
-
-def _datadog(config: CallbacksConfig, environment: _Environment, on: Outcomes) -> AnyTarget:
-    return DatadogTarget(
-        on=on,
-        api_key=_needed(environment, "DD_API_KEY", "datadog"),
-        site=environment.get("DD_SITE") or "datadoghq.com",
-        url=environment.get("DD_BASE_URL"),
-        service=environment.get("DD_SERVICE") or "routeiq",
-    )
-
-
-_BY_NAME: Mapping[str, _Make] = {
-    "langfuse": _langfuse,
-    "generic": _webhook,
-    "generic_api": _webhook,
-    "webhook": _webhook,
-    "s3": _s3,
-    "s3_v2": _s3,
-    "gcs_bucket": _gcs,
-    "datadog": _datadog,
-}
-
-
-def _needed(environment: _Environment, name: str, callback: str) -> Secret:
-    value = environment.get(name)
-    if not value:
-        raise PluginError(
-            "callbacks",
-            f"the callback {callback} needs the environment variable {name}",
-            mend="set it, take the callback out, or configure it under routeiq.plugins.callbacks.targets",
-        )
-    return Secret(value)

@@ -47,6 +47,11 @@ class OtelConfig(PluginConfig):
     )
     timeout_seconds: float | None = Field(None, gt=0, le=300, description="How long an export may take; 10 by default.")
     certificate: str | None = Field(None, description="grpc: file with the authorities that may sign the receiver.")
+    exporters: tuple[str, ...] = Field(
+        (),
+        description="Who gets traces: `otlp` (the endpoint; alone by default), or names of installed span exporters, "
+        "such as `console`.",
+    )
     traces: bool = Field(True, description="Whether traces are exported.")
     metrics: bool = Field(True, description="Whether metrics are exported.")
     logs: bool = Field(False, description="Whether a log record is exported for each request, refusal and change.")

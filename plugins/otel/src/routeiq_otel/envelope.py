@@ -22,7 +22,7 @@ SCOPE = "routeiq"
 def resource_of(told: Mapping[str, str], worker: int) -> dict[str, str | int]:
     """All attributes of this process. What the operator told wins; each process is an instance of its own."""
     own: dict[str, str | int] = {
-        names.SERVICE_VERSION: _version(),
+        names.SERVICE_VERSION: version_of_gateway(),
         names.SERVICE_INSTANCE: str(uuid.uuid4()),
         names.HOST_NAME: socket.gethostname(),
         names.PROCESS_PID: os.getpid(),
@@ -39,7 +39,7 @@ class Envelope:
 
     def __init__(self, resource: Mapping[str, str | int]) -> None:
         self._resource = block(1, attributes(resource, RESOURCE))
-        self._scope = block(1, text(1, SCOPE) + text(2, _version()))
+        self._scope = block(1, text(1, SCOPE) + text(2, version_of_gateway()))
 
     def around(self, pieces: Sequence[bytes]) -> bytes:
         """A request of any of the three services: their messages are shaped alike. Pieces are fields of the scope."""
@@ -51,7 +51,8 @@ def joined(pieces: Sequence[bytes]) -> bytes:
     return b"".join(pieces)
 
 
-def _version() -> str:
+def version_of_gateway() -> str:
+    """The version of the gateway, else of this plugin."""
     try:
         return version("routeiq")
     except PackageNotFoundError:

@@ -30,6 +30,8 @@ log = structlog.get_logger("routeiq.otel")
 _BATCH = 32
 _LINGER_SECONDS = 0.1
 _FLUSH_SECONDS = 4.0
+_EXPORTER_BATCH = 256
+"""Requests: with a span for each and one below it, as many spans as the SDK's own batches have."""
 _DELTA_EXPORTS = 30
 """Exports of metrics that wait while the receiver is away, when each tells something else than the one before."""
 
@@ -42,15 +44,17 @@ class Pipeline:
         self._clock = gateway.clock
         self._request_logs = RequestLogs(client_address=config.client_address)
         places = Places(gateway)
-        envelope = Envelope(resource_of(settings.resource, gateway.worker))
+        self.resource = resource_of(settings.resource, gateway.worker)
+        """Who tells: this process, in the words of the conventions."""
+        envelope = Envelope(self.resource)
         self._spans = Spans(places, client_address=config.client_address)
 
         def boxes(signal: Signal, frame: Frame, **bounds: Any) -> list[Outbox]:
             return [Outbox(signal, _transport(gateway, to), frame, **bounds) for to in settings.of(signal)]
 
-        patient = {"most": config.most_waiting, "linger_seconds": config.linger_seconds}
-        self._traces = boxes("traces", envelope.around, **patient)
-        self._logs = boxes("logs", envelope.around, **patient)
+        self._patient: dict[str, Any] = {"most": config.most_waiting, "linger_seconds": config.linger_seconds}
+        self._traces = boxes("traces", envelope.around, **self._patient)
+        self._logs = boxes("logs", envelope.around, **self._patient)
         at_once = {"most": _DELTA_EXPORTS, "batch": 1, "linger_seconds": 0.01}
         self._metric_boxes = boxes("metrics", joined, **at_once, replaces=settings.temporality == "cumulative")
         self._measuring: Measuring | None = None
@@ -72,6 +76,10 @@ class Pipeline:
             self._take, most=config.most_waiting, batch=_BATCH, linger_seconds=_LINGER_SECONDS, tries=1
         )
         self.put = self._queue.put
+
+    def add_exporter(self, way: Transport) -> None:
+        """Give traces to one more, before the start: bare, since it puts its own envelope around them."""
+        self._traces.append(Outbox("traces", way, joined, batch=_EXPORTER_BATCH, **self._patient))
 
     def start(self, gateway: Gateway) -> None:
         """Begin to export."""

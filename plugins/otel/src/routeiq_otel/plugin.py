@@ -42,7 +42,7 @@ class _SpanIds(dict[int, str]):
 
 
 class Otel(Plugin[OtelConfig]):
-    """Exports traces, metrics and logs over OTLP. Idle until an endpoint is known."""
+    """Exports traces, metrics and logs over OTLP, and traces to other exporters. Idle until it knows where to."""
 
     needs = frozenset({Need.READS_BODY, Need.READS_RESPONSE, Need.READS_STREAM_TEXT})
 
@@ -56,7 +56,7 @@ class Otel(Plugin[OtelConfig]):
             self._problem = str(error)
         settings = self._settings
         self._messages = Messages(config.messages, turned_off=config.turn_off_message_logging)
-        self._traces = settings is not None and bool(settings.of("traces"))
+        self._traces = settings is not None and settings.traced
         self._sampling = Sampling(settings.head, config.tail) if settings is not None else None
         self._head = settings.head if settings is not None else None
         self._texts = self._traces and not self._messages.never
@@ -67,7 +67,7 @@ class Otel(Plugin[OtelConfig]):
         """Without a receiver all but the line that says so; else what the signals do not need."""
         settings = self._settings
         idle = set()
-        if settings is None or not settings.destinations:
+        if settings is None or settings.idle:
             idle |= {"record", "emit"}
         elif not settings.of("logs"):
             idle.add("emit")
@@ -90,12 +90,18 @@ class Otel(Plugin[OtelConfig]):
             raise PluginError(gateway.plugin, f"{self._problem}.", mend="correct the variable, or write it in the YAML")
         for notice in settings.notices:
             log.warning(notice)
-        if not settings.destinations:
+        if settings.idle:
             log.info("opentelemetry is idle", reason=settings.why_idle)
             return
         from routeiq_otel.pipeline import Pipeline
 
         pipeline = self._pipeline = Pipeline(gateway, self.config, settings)
+        if settings.exporters:
+            from routeiq_otel.exporters import opened
+
+            for way in await opened(gateway.plugin, settings.exporters, pipeline.resource):
+                pipeline.add_exporter(way)
+                log.info("opentelemetry exports", signal="traces", exporter=way.name)
         pipeline.start(gateway)
         for to in settings.destinations:
             log.info("opentelemetry exports", signal=to.signal, endpoint=to.url.partition("?")[0], protocol=to.protocol)

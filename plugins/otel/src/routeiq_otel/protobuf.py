@@ -73,24 +73,32 @@ def packed_doubles(number: int, values: Sequence[float]) -> bytes:
 
 def fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
     """Numbers and values of a message's fields, in order. Raises `ValueError` when it is no message."""
-    at = 0
-    while at < len(message):
-        key, at = _read_varint(message, at)
+    at, end = 0, len(message)
+    while at < end:
+        key = message[at]
+        at += 1
+        if key > 0x7F:
+            key, at = _read_varint(message, at - 1)
         wire = key & 7
-        value: int | bytes
         if wire == 0:
-            value, at = _read_varint(message, at)
+            number, at = _read_varint(message, at)
+            yield key >> 3, number
+            continue
+        if wire == 2:
+            size = message[at] if at < end else 0x80
+            if size > 0x7F:  # two bytes or more, or none at all
+                size, at = _read_varint(message, at)
+            else:
+                at += 1
         elif wire in (1, 5):
             size = 8 if wire == 1 else 4
-            value, at = message[at : at + size], at + size
-        elif wire == 2:
-            size, at = _read_varint(message, at)
-            value, at = message[at : at + size], at + size
         else:
             raise ValueError(f"wire type {wire}")
-        if at > len(message):
+        stop = at + size
+        if stop > end:
             raise ValueError("the message ends too early")
-        yield key >> 3, value
+        yield key >> 3, message[at:stop]
+        at = stop
 
 
 def _read_varint(message: bytes, at: int) -> tuple[int, int]:

@@ -17,6 +17,8 @@ from routeiq_sdk import Secret
 
 Signal = Literal["traces", "metrics", "logs"]
 Temporality = Literal["cumulative", "delta", "lowmemory"]
+OTLP = "otlp"
+"""The name of our own writer among the exporters."""
 SIGNALS: tuple[Signal, ...] = ("traces", "metrics", "logs")
 _TEMPORALITIES: Mapping[str, Temporality] = {"cumulative": "cumulative", "delta": "delta", "lowmemory": "lowmemory"}
 _PROTOCOLS: Mapping[str, Protocol] = {
@@ -44,15 +46,27 @@ class Destination:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that the configuration and the environment say. No destination means idle; `why_idle` says why."""
+    """Everything that the configuration and the environment say. `exporters` are names of the ecosystem's span
+    exporters. Neither those nor destinations means idle; `why_idle` says why."""
 
     destinations: tuple[Destination, ...] = ()
+    exporters: tuple[str, ...] = ()
     resource: Mapping[str, str]
     head: Head
     interval_seconds: float
     temporality: Temporality
     why_idle: str = ""
     notices: tuple[str, ...] = ()
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is exported."""
+        return not self.destinations and not self.exporters
+
+    @property
+    def traced(self) -> bool:
+        """Whether anybody gets traces."""
+        return bool(self.exporters or self.of("traces"))
 
     def of(self, signal: Signal) -> tuple[Destination, ...]:
         """The destinations of one signal."""
@@ -63,6 +77,7 @@ def settle(config: OtelConfig, env: Mapping[str, str]) -> Settings:
     """Work the settings out. Raises `ValueError` that names a variable whose value cannot be used."""
     told = {name: value.strip() for name, value in env.items() if value.strip()}
     destinations, notices = [], list[str]()
+    exporters: tuple[str, ...] = ()
     if told.get("OTEL_SDK_DISABLED", "").lower() != "true":
         for signal in SIGNALS:
             if _wanted(config, told, signal):
@@ -70,13 +85,16 @@ def settle(config: OtelConfig, env: Mapping[str, str]) -> Settings:
                 destinations += [own] if own is not None else []
         found, notices = vendors.destinations(config.callback_names, told)
         destinations += [Destination(signal="traces", protocol="http/protobuf", **each) for each in found]
+        exporters = tuple(name for name in _exporters(config, told) if name != OTLP) if config.traces else ()
+        notices += _unused_endpoint(config)
     return Settings(
         destinations=tuple(destinations),
+        exporters=exporters,
         resource=_resource(config, told),
         head=_head(config, told),
         interval_seconds=config.metric_interval_seconds or _number(told, "OTEL_METRIC_EXPORT_INTERVAL", 60_000) / 1000,
         temporality=_temporality(told),
-        why_idle="" if destinations else _why_idle(told),
+        why_idle="" if destinations or exporters else _why_idle(told),
         notices=tuple(notices),
     )
 
@@ -88,7 +106,26 @@ def _why_idle(env: Mapping[str, str]) -> str:
 
 
 def _wanted(config: OtelConfig, env: Mapping[str, str], signal: Signal) -> bool:
-    return bool(getattr(config, signal)) and env.get(f"OTEL_{signal.upper()}_EXPORTER", "otlp").lower() != "none"
+    if not getattr(config, signal):
+        return False
+    if signal == "traces":
+        return OTLP in _exporters(config, env)
+    return env.get(f"OTEL_{signal.upper()}_EXPORTER", OTLP).lower() != "none"
+
+
+def _exporters(config: OtelConfig, env: Mapping[str, str]) -> list[str]:
+    """Who gets traces, each once. `otlp` is ourselves, `none` nobody."""
+    told = config.exporters or env.get("OTEL_TRACES_EXPORTER", OTLP).split(",")
+    names = (name.strip() for name in told)
+    own = (name.lower() if name.lower() in (OTLP, "none") else name for name in names)
+    return [name for name in dict.fromkeys(own) if name and name != "none"]
+
+
+def _unused_endpoint(config: OtelConfig) -> list[str]:
+    written = config.traces_endpoint is not None or config.endpoint is not None
+    if not (written and config.exporters and config.traces) or OTLP in _exporters(config, {}):
+        return []
+    return ["no traces go to the endpoint, since `exporters` does not name otlp"]
 
 
 def _destination(config: OtelConfig, env: Mapping[str, str], signal: Signal) -> Destination | None:

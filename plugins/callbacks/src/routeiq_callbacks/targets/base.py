@@ -1,25 +1,35 @@
-"""What every target does: take finished requests in batches, all of them or an error.
+"""What every target does: take finished requests in batches, and say how many it refused for good.
 
 Queues and retries are `telling`'s business.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Protocol, TypeVar
+from urllib.parse import urlsplit
 
-from routeiq_callbacks.payload import Finished
+from routeiq_callbacks.finished import Finished
 from routeiq_sdk import Gateway, RouteIQError
 
-SECONDS = 20.0
+T = TypeVar("T")
+
+_SECONDS = 20.0
+_AT_ONCE = 8
+_TOO_LARGE = 413
 
 
 class NotTaken(RouteIQError):
-    """The target did not take a batch; trying again may help."""
+    """The target did not take a batch; trying again may help. `status` is 0 when it answered nothing of use."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        self.status = status
+        super().__init__(message)
 
 
 class Target(Protocol):
-    """One destination."""
+    """One destination. Its construction touches nothing outside."""
 
     @property
     def name(self) -> str:
@@ -29,16 +39,97 @@ class Target(Protocol):
     def origins(self) -> tuple[str, ...]:
         """URLs of the operator that it calls."""
 
-    async def deliver(self, gateway: Gateway, batch: Sequence[Finished]) -> None:
-        """Tell them. What was told before may be told again, under the same ids. Raises `NotTaken` or `OSError`."""
+    async def open(self) -> None:
+        """Load what it needs. Raises `PluginError` when that is not there."""
+
+    async def deliver(self, gateway: Gateway, batch: Sequence[Finished]) -> int:
+        """Tell them; how many of them it will never take. What was told before may be told again, under the same ids.
+
+        Raises `NotTaken`, or what `gateway.egress` raises.
+        """
+
+
+class Posting:
+    """An address that takes items in posts: how they are joined, and how large a post may be."""
+
+    def __init__(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        before: bytes = b"[",
+        between: bytes = b",",
+        after: bytes = b"]",
+        most_items: int = 100,
+        most_bytes: int = 3_000_000,
+        taken: Sequence[int] = (),
+        pack: Callable[[bytes], bytes] = bytes,
+    ) -> None:
+        self.url = url
+        self._headers = headers
+        self._frame = (before, between, after)
+        self._most_items = most_items
+        self._most_bytes = most_bytes
+        self._taken = taken
+        self._pack = pack
+
+    async def post(
+        self, gateway: Gateway, items: Sequence[bytes], answered: Callable[[bytes], int] = lambda answer: 0
+    ) -> int:
+        """Post all items, in as many posts as they need; how many were refused, as `answered` reads the answers.
+
+        A post that is too large for the other side is halved; an item that is too large on its own is refused.
+        """
+        return sum([await self._post(gateway, part, answered) for part in self._parts(items)])
+
+    async def _post(self, gateway: Gateway, items: Sequence[bytes], answered: Callable[[bytes], int]) -> int:
+        before, between, after = self._frame
+        body = self._pack(before + between.join(items) + after)
+        try:
+            return answered(await send(gateway, "POST", self.url, self._headers, body, self._taken))
+        except NotTaken as error:
+            if error.status != _TOO_LARGE:
+                raise
+        if len(items) == 1:
+            return 1
+        half = len(items) // 2
+        return sum([await self._post(gateway, part, answered) for part in (items[:half], items[half:])])
+
+    def _parts(self, items: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+        part: list[bytes] = []
+        size = 0
+        for item in items:
+            if part and (len(part) == self._most_items or size + len(item) > self._most_bytes):
+                yield part
+                part, size = [], 0
+            part.append(item)
+            size += len(item)
+        if part:
+            yield part
 
 
 async def send(
     gateway: Gateway, method: str, url: str, headers: Mapping[str, str], body: bytes, taken: Sequence[int] = ()
 ) -> bytes:
     """One call; its answer. Raises `NotTaken` unless it was answered 2xx or with one of `taken`."""
-    async with gateway.egress.call(method, url, headers=headers, body=body, timeout_seconds=SECONDS) as answer:
+    async with gateway.egress.call(method, url, headers=headers, body=body, timeout_seconds=_SECONDS) as answer:
         told = await answer.read()
         if not (200 <= answer.status < 300 or answer.status in taken):
-            raise NotTaken(f"{url.partition('?')[0]} answered {answer.status}")
+            raise NotTaken(f"{place(url)} answered {answer.status}", answer.status)
         return told
+
+
+async def few_at_once(calls: Sequence[Callable[[], Awaitable[None]]]) -> None:
+    """Run all calls, a few at once; raises the first failure after all of them ended."""
+    for start in range(0, len(calls), _AT_ONCE):
+        ended = await asyncio.gather(*(call() for call in calls[start : start + _AT_ONCE]), return_exceptions=True)
+        for outcome in ended:
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+
+def place(url: str) -> str:
+    """Scheme, host and port. Paths and queries may hold secrets: many webhooks are known by theirs alone."""
+    parts = urlsplit(url)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}"

@@ -1,116 +1,114 @@
-"""Langfuse, through its ingestion API: a trace and a generation for each request.
+"""Langfuse, through its ingestion API or its OpenTelemetry endpoint, whichever the server takes.
 
-Ids follow from the request's own, so a batch that is told twice leaves one trace.
+Versions 2 and 3 take events; version 4, and its cloud since November 2026, refuse those and take spans.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 
 from routeiq_callbacks.config import LangfuseTarget
-from routeiq_callbacks.payload import Finished, iso
-from routeiq_callbacks.targets.base import NotTaken, send
+from routeiq_callbacks.finished import Finished
+from routeiq_callbacks.payload import spelled
+from routeiq_callbacks.targets.base import NotTaken, Posting, place
+from routeiq_callbacks.targets.generation import Generation
+from routeiq_callbacks.targets.langfuse_events import events
+from routeiq_callbacks.targets.langfuse_spans import span
 from routeiq_sdk import Gateway
 
-_INGESTION = "/api/public/ingestion"
 _PARTLY = 207
-_WISHES = ("trace_name", "trace_user_id", "session_id", "generation_name")
+_NO_SUCH_API = frozenset({404, 405, 410})
+_MOST_BYTES = 3_000_000  # its limit: 3.5 MB
+_CLOUD = "langfuse.com"
 
 
 class Langfuse:
-    """One project."""
+    """One project. `operators` says whether its address is the operator's word."""
 
-    def __init__(self, config: LangfuseTarget, *, operators: bool = True) -> None:
-        self._url = config.host.rstrip("/") + _INGESTION
-        self._tags = config.tags
-        self._operators = operators
+    def __init__(self, config: LangfuseTarget, *, operators: bool = True, texts: bool = True) -> None:
+        self._config = config
+        self._texts = texts
+        base = config.host.rstrip("/")
         pair = f"{config.public_key.reveal()}:{config.secret_key.reveal()}"
-        self._headers = {
+        headers = {
             "authorization": "Basic " + base64.b64encode(pair.encode()).decode(),
             "content-type": "application/json",
         }
-        self.name = f"langfuse:{config.host}"
+        self._events = Posting(
+            f"{base}/api/public/ingestion",
+            headers,
+            before=b'{"batch":[',
+            after=b"]}",
+            most_bytes=_MOST_BYTES,
+            taken=(_PARTLY,),
+        )
+        resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "routeiq"}}]}
+        head = spelled({"resource": resource})[:-1]
+        self._spans = Posting(
+            f"{base}/api/public/otel/v1/traces",
+            {**headers, "x-langfuse-ingestion-version": "4"},
+            before=b'{"resourceSpans":[' + head + b',"scopeSpans":[{"scope":{"name":"routeiq"},"spans":[',
+            after=b"]}]}]}",
+            most_bytes=_MOST_BYTES,
+        )
+        host = urlsplit(config.host).hostname or ""
+        cloud = host == _CLOUD or host.endswith(f".{_CLOUD}")
+        self._takes_spans = config.api == "otlp" or (config.api == "auto" and cloud)
+        self._may_change = config.api == "auto"
+        self.origins: tuple[str, ...] = (base,) if operators else ()
+        self.name = f"langfuse:{place(config.host)}"
 
-    @property
-    def origins(self) -> tuple[str, ...]:
-        """The operator's own host; that of a tenant is not the operator's."""
-        return (self._url,) if self._operators else ()
+    async def open(self) -> None:
+        """Nothing is needed."""
 
-    async def deliver(self, gateway: Gateway, batch: Sequence[Finished]) -> None:
-        """Post a batch of events. Raises `NotTaken` when Langfuse refuses one of them for a reason that may pass."""
-        events = [event for finished in batch for event in self._events(finished)]
-        told = await send(gateway, "POST", self._url, self._headers, orjson.dumps({"batch": events}), (_PARTLY,))
+    async def deliver(self, gateway: Gateway, batch: Sequence[Finished]) -> int:
+        """Post them as events or as spans. Raises `NotTaken` when one was refused for a reason that may pass."""
+        told = [Generation(finished, self._config, texts=self._texts) for finished in batch]
+        if self._takes_spans:
+            return await self._post_spans(gateway, told)
         try:
-            errors = orjson.loads(told).get("errors") or []
-        except (orjson.JSONDecodeError, AttributeError):
-            return
-        if any(int(error.get("status", 0)) >= 500 for error in errors):
-            raise NotTaken(f"{self._url} did not take {len(errors)} events")
+            refused = await self._post_events(gateway, told)
+        except NotTaken as error:
+            if error.status not in _NO_SUCH_API or not self._may_change:
+                raise
+            refused = len(batch)
+        if refused < len(batch) or not self._may_change:
+            return refused
+        refused = await self._post_spans(gateway, told)
+        self._takes_spans = refused < len(batch)
+        return refused
 
-    def _events(self, finished: Finished) -> Iterator[dict[str, Any]]:
-        told, record = finished.payload, finished.record
-        start, end = iso(told["startTime"]), iso(told["endTime"])
-        wishes = _wishes(finished)
-        metadata = {**told.get("metadata", {}), "routeiq": told.get("routeiq"), "call_type": told.get("call_type")}
-        yield {
-            "id": f"{record.request_id}-trace",
-            "type": "trace-create",
-            "timestamp": start,
-            "body": {
-                "id": told.get("trace_id"),
-                "timestamp": start,
-                "name": wishes.get("trace_name") or f"routeiq-{told.get('call_type')}",
-                "userId": wishes.get("trace_user_id")
-                or told.get("end_user")
-                or told.get("metadata", {}).get("user_api_key_user_id"),
-                "sessionId": wishes.get("session_id"),
-                "tags": [*self._tags, *told.get("request_tags", ())],
-                "input": told.get("messages"),
-                "output": told.get("response"),
-                "metadata": metadata,
-            },
-        }
-        failed = told["status"] == "failure"
-        first = told.get("completionStartTime")
-        yield {
-            "id": f"{record.request_id}-generation",
-            "type": "generation-create",
-            "timestamp": end,
-            "body": {
-                "id": record.request_id,
-                "traceId": told.get("trace_id"),
-                "name": wishes.get("generation_name") or f"routeiq-{told.get('call_type')}",
-                "startTime": start,
-                "endTime": end,
-                "completionStartTime": iso(first) if first is not None else None,
-                "model": told.get("model"),
-                "modelParameters": {
-                    name: value if isinstance(value, str | int | float | bool) else orjson.dumps(value).decode()
-                    for name, value in (told.get("model_parameters") or {}).items()
-                },
-                "input": told.get("messages"),
-                "output": told.get("response"),
-                "usageDetails": {
-                    "input": told.get("prompt_tokens", 0),
-                    "output": told.get("completion_tokens", 0),
-                    "total": told.get("total_tokens", 0),
-                },
-                "costDetails": {"total": told["response_cost"]} if told.get("response_cost") is not None else None,
-                "level": "ERROR" if failed else "DEFAULT",
-                "statusMessage": told.get("error_str") if failed else None,
-                "metadata": metadata,
-            },
-        }
+    async def _post_events(self, gateway: Gateway, told: Sequence[Generation]) -> int:
+        items = [b",".join(spelled(event) for event in events(each)) for each in told]
+        return await self._events.post(gateway, items, self._reads(_refused_events))
+
+    async def _post_spans(self, gateway: Gateway, told: Sequence[Generation]) -> int:
+        return await self._spans.post(gateway, [spelled(span(each)) for each in told], self._reads(_refused_spans))
+
+    def _reads(self, count: Callable[[Any], int]) -> Callable[[bytes], int]:
+        def read(answer: bytes) -> int:
+            try:
+                return count(orjson.loads(answer))
+            except NotTaken as error:
+                raise NotTaken(f"{place(self._config.host)} {error}") from None
+            except (orjson.JSONDecodeError, AttributeError, TypeError, ValueError):
+                return 0  # taken, and told in words of its own
+
+        return read
 
 
-def _wishes(finished: Finished) -> dict[str, str]:
-    """What the client wrote into its request's metadata about the trace, as LiteLLM's clients do."""
-    asked = finished.ctx.asked
-    told = asked.param("metadata") if asked is not None else None
-    if not isinstance(told, Mapping):
-        return {}
-    return {name: value[:200] for name in _WISHES if isinstance(value := told.get(name), str)}
+def _refused_events(told: Any) -> int:
+    """How many requests had an event refused for good."""
+    errors = told.get("errors") or ()
+    if any(int(error.get("status") or 0) >= 500 or error.get("status") == 429 for error in errors):
+        raise NotTaken(f"did not take {len(errors)} events for now")
+    return len({str(error.get("id")).rpartition("-")[0] for error in errors})
+
+
+def _refused_spans(told: Any) -> int:
+    return int((told.get("partialSuccess") or {}).get("rejectedSpans") or 0)
