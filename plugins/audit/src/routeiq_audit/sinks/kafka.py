@@ -25,8 +25,8 @@ _ROOM = 0.9
 class KafkaSink:
     """One topic. A message is a line, its key the tenant; the manifest follows the lines of its object.
 
-    The headers `kind` (`event` or `manifest`), `id`, `seq`, `stream` and `object` say what a message is. A crash
-    between the brokers' word and our note of it writes lines a second time: `id` tells them apart.
+    Headers say what a message is: `kind` (`event` or `manifest`), `stream`, `id` and `seq`, or the manifest's `object`.
+    A crash between the brokers' word and our note of it writes lines a second time: `id` tells them apart.
     """
 
     def __init__(self, config: KafkaConfig) -> None:
@@ -73,12 +73,12 @@ class KafkaSink:
         await self._delivery.deliver(sealed.tenant.encode(), messages, self._taken)
 
     def _messages(self, sealed: Sealed) -> Iterator[Message]:
-        about = [("stream", sealed.stream.encode()), ("object", sealed.name.encode())]
+        stream = ("stream", sealed.stream.encode())
         for line in sealed.lines():
             told = orjson.loads(line)
-            headers = [("kind", b"event"), ("id", str(told["id"]).encode()), ("seq", str(told["seq"]).encode()), *about]
-            yield from self._parts(line, headers)
-        yield from self._parts(sealed.manifest, [("kind", b"manifest"), *about])
+            identity = [("id", str(told["id"]).encode()), ("seq", str(told["seq"]).encode())]
+            yield from self._parts(line, [("kind", b"event"), stream, *identity])
+        yield from self._parts(sealed.manifest, [("kind", b"manifest"), stream, ("object", sealed.name.encode())])
 
     def _parts(self, value: bytes, headers: list[tuple[str, bytes]]) -> Iterator[Message]:
         """One message, or several with a header `part` (`2/3`) where one would be too large for the brokers."""

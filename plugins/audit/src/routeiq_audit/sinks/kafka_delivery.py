@@ -112,15 +112,18 @@ class Delivery:
             raise
 
     def _work(self, key: bytes, messages: Sequence[Message], batch: _Batch) -> None:
-        if self._producer is None:  # an idempotent producer that lost its place has to be made anew
-            self._producer = self._made()
         self._heard = ""
         try:
+            if self._producer is None:  # the one before was given up
+                self._producer = self._made()
             for place, message in enumerate(messages):
                 if place not in batch.taken and not batch.given_up:
                     self._produce(key, message, partial(batch.delivered, place), batch)
             while batch.under_way and not batch.given_up:
                 self._producer.poll(_POLL_SECONDS)
+        except self._library.KafkaException as error:  # an idempotent producer that lost its place, among others
+            self._drop()
+            raise self._failure(error.args[0]) from None
         except BaseException:
             self._drop()
             raise
@@ -137,8 +140,6 @@ class Delivery:
                 return
             except BufferError:  # librdkafka's queue is full
                 self._producer.poll(_POLL_SECONDS)
-            except self._library.KafkaException as error:
-                raise self._failure(error.args[0]) from None
 
     def _made(self) -> Any:
         try:
@@ -153,18 +154,17 @@ class Delivery:
         if producer is not None:
             with suppress(self._library.KafkaException):
                 producer.purge()
-            producer.flush(_CLOSE_SECONDS)
+                producer.flush(_CLOSE_SECONDS)
 
     def _failure(self, error: Any) -> SinkUnavailable | SinkRefused:
         told = f"{self._name}: {error.str()}"
-        if error.fatal():
-            self._drop()
         if mend := _MENDS.get(error.name()):
+            self._drop()  # librdkafka remembers refusals for minutes; whoever mends one is not kept waiting
             return SinkRefused(f"{told}: {mend}")
         return SinkUnavailable(f"{told} ({self._heard})" if self._heard else told)
 
     def _hear(self, error: Any) -> None:
-        self._heard = error.str()
+        self._heard = error.str().partition(" (after ")[0]  # without times, which differ each time
         if self._heard != self._told:
             self._told = self._heard
             log.debug("kafka", sink=self._name, reason=self._heard)

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 import pytest
 
 from .cluster import ValkeyCluster
+from .kafka import KafkaCluster
 from .postgres import PostgresServer
+from .s3 import S3Server
 from .sentinel import ValkeySentinels
 from .valkey import ValkeyServer
 
@@ -43,6 +45,13 @@ def _postgres_process() -> Iterator[PostgresServer]:
     server.kill()
 
 
+@pytest.fixture(scope="session")
+def _s3_process() -> Iterator[S3Server]:
+    server = S3Server()
+    yield server
+    server.kill()
+
+
 @pytest.fixture
 def valkey(_valkey_process: ValkeyServer) -> ValkeyServer:
     """An empty Valkey server."""
@@ -69,3 +78,19 @@ def postgres(_postgres_process: PostgresServer) -> PostgresServer:
     """A PostgreSQL server; `await postgres.database()` makes an empty database."""
     _postgres_process.refresh()
     return _postgres_process
+
+
+@pytest.fixture
+def s3_server(_s3_process: S3Server) -> S3Server:
+    """An empty server that speaks S3 (moto)."""
+    _s3_process.refresh()
+    return _s3_process
+
+
+@pytest.fixture
+def kafka_cluster() -> Iterator[KafkaCluster]:
+    """A Kafka cluster of one broker (librdkafka's mock cluster), the test's own."""
+    cluster = KafkaCluster()
+    cluster.start()
+    yield cluster
+    cluster.kill()
