@@ -162,3 +162,13 @@ async def test_names_that_nobody_serves_do_not_stop_the_start(gateway: StartGate
     litellm = {"callbacks": names, "success_callback": names, "failure_callback": names}
     running = await gateway(telling(litellm=litellm))
     assert (await running.chat("m"))[0] == 200
+
+
+async def test_a_callback_without_its_variables_is_told_and_stops_nothing(
+    gateway: StartGateway, telling: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LANGFUSE_PUBLIC_KEY", raising=False)
+    running = await gateway(telling(litellm={"success_callback": ["langfuse"]}))
+    assert (await running.chat("m"))[0] == 200
+    async with running.session.get("/health/readiness") as answer:
+        assert "LANGFUSE_PUBLIC_KEY" in str(await answer.json())

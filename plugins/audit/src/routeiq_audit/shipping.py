@@ -67,6 +67,10 @@ class Shipper:
             try:
                 async with asyncio.timeout(_SHIP_SECONDS):
                     await self._sink.ship(sealed)
+            except TimeoutError:
+                self._wanted = 0.0
+                self._tell(f"it did not take an object within {_SHIP_SECONDS:g} s")
+                return False
             except Exception as error:
                 self._tell(f"{type(error).__name__}: {error}", refused=isinstance(error, SinkRefused))
                 self._wanted = (error.retry_after or 0.0) if isinstance(error, SinkUnavailable) else 0.0

@@ -181,10 +181,14 @@ def secret(value: Any) -> Secret | None:
     return value if isinstance(value, Secret) or value is None else Secret(str(value))
 
 
+class Unset(PluginError):
+    """A callback is named whose environment variable is not set. LiteLLM starts all the same, and so do we, aloud."""
+
+
 def _needed(environment: Environment, name: str, callback: str) -> Secret:
     value = environment.get(name)
     if not value:
-        raise PluginError(
+        raise Unset(
             "callbacks",
             f"the callback {callback} needs the environment variable {name}",
             mend="set it, take the callback out, or configure it under routeiq.plugins.callbacks.targets",

@@ -43,7 +43,8 @@ class Callbacks(Plugin[CallbacksConfig]):
 
     def __init__(self, config: CallbacksConfig) -> None:
         super().__init__(config)
-        targets = wanted(config, os.environ)
+        self._unset: list[str] = []
+        targets = wanted(config, os.environ, self._unset)
         projects = [each for each in targets if isinstance(each, LangfuseTarget)]
         made = {id(each): Telling(target_of(each), each.on, config.most_waiting, each.teams) for each in targets}
         self._tellings = tuple(made.values())
@@ -81,6 +82,8 @@ class Callbacks(Plugin[CallbacksConfig]):
         self._gateway = gateway
         for name in without_effect(self.config):
             log.warning("a setting has no effect", setting=f"litellm_settings.{name}")
+        for problem in self._unset:
+            log.error("a callback is not served", reason=problem)
         for telling in self._tellings:
             await telling.target.open()
         for telling in self._tellings:
@@ -97,7 +100,7 @@ class Callbacks(Plugin[CallbacksConfig]):
 
     @hookimpl
     async def health_check(self) -> Health:
-        problems = [telling.problem for telling in self._tellings if telling.problem]
+        problems = [*self._unset, *(telling.problem for telling in self._tellings if telling.problem)]
         return Health("degraded", "; ".join(problems)) if problems else Health()
 
     @hookimpl

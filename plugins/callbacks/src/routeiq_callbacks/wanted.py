@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from routeiq_callbacks.by_name import BY_NAME, Environment, made, named_webhook, of_every_langfuse, secret
+from routeiq_callbacks.by_name import BY_NAME, Environment, Unset, made, named_webhook, of_every_langfuse, secret
 from routeiq_callbacks.config import AnyTarget, CallbacksConfig, LangfuseTarget, Outcomes
 from routeiq_sdk import PluginError
 
@@ -22,14 +22,21 @@ _S3_KNOWN = frozenset(
 )
 
 
-def wanted(config: CallbacksConfig, environment: Environment) -> tuple[AnyTarget, ...]:
-    """The targets in their order. Raises `PluginError` for a name whose settings are missing or wrong."""
+def wanted(config: CallbacksConfig, environment: Environment, unset: list[str] | None = None) -> tuple[AnyTarget, ...]:
+    """The targets in their order. Raises `PluginError` for a name whose settings are missing or wrong; with `unset`,
+    names whose environment variables are missing are left out and told there."""
     found: list[AnyTarget] = list(config.targets)
     for name, on in _names(config).items():
         if _is_webhook(config.callback_settings.get(name)):
             one: AnyTarget = named_webhook(name, config, environment, on)
         else:
-            one = BY_NAME[name](config, environment, on)
+            try:
+                one = BY_NAME[name](config, environment, on)
+            except Unset as error:
+                if unset is None:
+                    raise
+                unset.append(str(error))
+                continue
         if one not in found:
             found.append(one)
     for number, row in enumerate(config.default_team_settings):

@@ -33,7 +33,7 @@ class KafkaSink:
         try:
             import confluent_kafka
         except ImportError as error:
-            mend = "pip install 'routeiq-audit[kafka]'"
+            mend = "pip install confluent-kafka"
             raise PluginError("audit", "a Kafka sink needs confluent-kafka", mend=mend) from error
         self._name = f"kafka:{config.bootstrap}/{config.topic}"
         options = {name: _plain(value) for name, value in config.config.items()}

@@ -25,7 +25,7 @@ class Signing:
             from botocore.awsrequest import AWSRequest
             from botocore.credentials import Credentials
         except ImportError as error:
-            raise PluginError("audit", "an S3 sink needs botocore", mend="pip install 'routeiq-audit[s3]'") from error
+            raise PluginError("audit", "an S3 sink needs botocore", mend="pip install botocore") from error
         self._auth: Any = S3SigV4Auth
         self._request: Any = AWSRequest
         self._session: Any = botocore.session.Session()
