@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 import pytest
@@ -13,9 +14,10 @@ from routeiq_sdk import Event
 
 
 class Sink:
-    def __init__(self, name: str, failures: int = 0) -> None:
+    def __init__(self, name: str, failures: int = 0, seconds: float = 0) -> None:
         self.batches: list[list[str]] = []
         self._failures = failures
+        self._seconds = seconds
         self.emit = Call(name, "dist", "emit", self._take)
         self.commit = Call(name, "dist", "commit", self._never)
 
@@ -24,6 +26,7 @@ class Sink:
             self._failures -= 1
             raise OSError("away")
         self.batches.append([event.name for event in events])
+        await asyncio.sleep(self._seconds)
 
     async def _never(self, event: Event) -> None:
         raise AssertionError("committing is not the fan-out's business")
@@ -90,3 +93,25 @@ async def test_what_waits_at_the_end_is_delivered() -> None:
     events.put(event("a"))
     await events.stop(5)
     assert sink.batches == [["a"]]
+
+
+async def test_a_batch_on_its_way_at_the_end_is_delivered_once() -> None:
+    sink = Sink("audit", seconds=0.05)
+    events = FanOut([sink.emit])
+    events.start()
+    events.put(event("a"))
+    async with asyncio.timeout(5):
+        while not sink.batches:
+            await asyncio.sleep(0)
+    await events.stop(5)
+    assert sink.batches == [["a"]]
+    assert events.dropped == 0
+
+
+async def test_what_is_not_delivered_in_time_is_counted() -> None:
+    sink = Sink("audit", seconds=60)
+    events = FanOut([sink.emit])
+    events.start()
+    events.put(event("a"))
+    await events.stop(0.01)
+    assert events.dropped == 1

@@ -39,6 +39,7 @@ class FanOut:
         self._queue: deque[_Queued] = deque(maxlen=_MOST_QUEUED)
         self._wake = asyncio.Event()
         self._delivering: asyncio.Task[None] | None = None
+        self._ending = False
         self.dropped = 0
         self.failed_batches = 0
 
@@ -59,6 +60,7 @@ class FanOut:
     def start(self) -> None:
         """Begin to deliver, if there is a sink."""
         if self._sinks and self._delivering is None:
+            self._ending = False
             self._delivering = asyncio.get_running_loop().create_task(self._deliver_all(), name="deliver events")
 
     async def stop(self, seconds: float) -> None:
@@ -66,17 +68,18 @@ class FanOut:
         task, self._delivering = self._delivering, None
         if task is None:
             return
-        task.cancel()
-        await asyncio.wait((task,))
-        try:
-            async with asyncio.timeout(seconds):
-                await self.flush()
-        except TimeoutError:
+        self._ending = True  # a cancelled delivery would be made again, so the task is asked before it is made to end
+        self._wake.set()
+        await asyncio.wait((task,), timeout=seconds)
+        if not task.done():
+            task.cancel()
+            await asyncio.wait((task,))
+        if self._queue:
             self.dropped += len(self._queue)
             log.error("events were not delivered in time", lost=len(self._queue))
 
     async def _deliver_all(self) -> None:
-        while True:
+        while not (self._ending and not self._queue):
             await self._wake.wait()
             self._wake.clear()
             await self.flush()
