@@ -268,9 +268,7 @@ async def _answer(exchange: Exchange, route: Route) -> None:
             await changes.announce(exchange, route)
         await route.endpoint(exchange)
     except RequestError as error:
-        if ctx.stage in ("authenticate", "permit"):
-            error = await exchange.runtime.road.tell_refused(ctx, error)
-        await _refuse(exchange, route, error)
+        await _refuse(exchange, route, await exchange.runtime.road.tell_refused(ctx, error))
         return
     except ClientGone:
         exchange.status = 499

@@ -61,7 +61,7 @@ class Shared:
         self.live = Live(self.clock)
         self.records.counted = self.live.add
         if self.stores.name != "memory" and (self.workers > 1 or self.stores.name != "sqlite"):
-            handlers = {QUESTION: self._live, "decision": self._decision, "decisions": self.decisions}
+            handlers = {QUESTION: self._live, "decision": self.decision, "decisions": self.decisions}
             self.peers = Peers(self.stores.state, self.workers, handlers)
 
     async def ask(self, name: str, about: Any = None) -> list[Any]:
@@ -98,12 +98,13 @@ class Shared:
         """This worker's records that fit a search (a `Search` as JSON data)."""
         after = about.get("after")
         search = Search(**{**about, "after": tuple(after) if after is not None else None})
-        return [as_json(record) for record in search.page(self.records.all())]
+        return [as_json(record) for record in search.page(self.records.newest())]
 
     async def _live(self, about: Any) -> Any:
         return await self.last_minute()
 
-    async def _decision(self, about: Any) -> Any:
+    async def decision(self, about: Any) -> dict[str, Any] | None:
+        """This worker's record with a request id or decision id, as JSON data."""
         record = self.records.find(str(about))
         return as_json(record) if record is not None else None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import orjson
 import pytest
 import structlog
@@ -73,8 +75,8 @@ def test_the_shelf_keeps_the_newest_and_finds_them_by_both_ids(most: int, make_c
         ctx = finished(make_ctx, f"req-{number}")
         shelf.add(ctx, record_of(ctx), ())
     kept = [f"req-{number}" for number in range(4, 4 - most, -1)]
-    assert [record.request_id for record in shelf.newest(100)] == kept
-    assert [record.request_id for record in shelf.newest(1)] == kept[:1]
+    assert [record.request_id for record in shelf.newest()] == kept
+    assert [record.request_id for record in itertools.islice(shelf.newest(), 1)] == kept[:1]
     for request_id in kept:
         found = shelf.find(request_id)
         assert found is not None

@@ -104,11 +104,10 @@ class Choice:
         left = deployments
         async with gates.Stage(self._pipeline.filter_deployments, ctx, self._errors) as stage:
             for call in stage:
-                answer = await gates.ask(call, ctx, group, left)
+                answer = await gates.verdict(call, ctx, group, left)
                 if answer is None:
                     continue
                 if isinstance(answer, Reject):
-                    gates.ruled(call, ctx, answer)
                     raise gates.refusal(answer)
                 if any(all(d is not known for known in left) for d in answer):
                     raise ValueError("it returned deployments that it was not given")

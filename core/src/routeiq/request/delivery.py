@@ -145,9 +145,7 @@ class Delivery:
         document = orjson.loads(out)
         async with gates.Stage(guards, self._ctx, self._services.errors) as stage:
             for call in stage:
-                verdict = await gates.ask(call, self._ctx, document)
-                if verdict is not None:
-                    gates.ruled(call, self._ctx, verdict)
+                verdict = await gates.verdict(call, self._ctx, document)
                 if isinstance(verdict, Reject):
                     raise gates.refusal(verdict)
                 if isinstance(verdict, Replace):

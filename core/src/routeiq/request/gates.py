@@ -37,6 +37,14 @@ async def ask(call: Call, *args: Any) -> Any:
         call.stats.add(time.perf_counter_ns() - started)
 
 
+async def verdict(call: Call, ctx: Context, *args: Any) -> Any:
+    """`ask` a hook that may object, and note its objection for the record."""
+    answer = await ask(call, ctx, *args)
+    if isinstance(answer, Reject | Replace | Stop):
+        ruled(call, ctx, answer)
+    return answer
+
+
 async def ask_until(until: float, call: Call, *args: Any) -> Any:
     """`ask` within a stage's deadline. Raises `TimeoutError` beside what the plugin raises."""
     async with asyncio.timeout_at(until):
@@ -105,10 +113,8 @@ async def first_answer(calls: Sequence[Call], ctx: Context, errors: Errors) -> A
     """Ask in order; the first answer that is not `None` ends it. A failure refuses the request."""
     async with Stage(calls, ctx, errors) as stage:
         for call in stage:
-            answer = await ask(call, ctx)
+            answer = await verdict(call, ctx)
             if answer is not None:
-                if isinstance(answer, Reject):
-                    ruled(call, ctx, answer)
                 return answer
     return None
 
@@ -117,9 +123,8 @@ async def any_objection(calls: Sequence[Call], ctx: Context, errors: Errors, *ar
     """Ask all in order; the first `Reject` ends it. A failure refuses the request."""
     async with Stage(calls, ctx, errors) as stage:
         for call in stage:
-            answer = await ask(call, ctx, *args)
+            answer = await verdict(call, ctx, *args)
             if isinstance(answer, Reject):
-                ruled(call, ctx, answer)
                 return answer
     return None
 
@@ -129,14 +134,14 @@ async def any_objection_heard(calls: Sequence[Call], ctx: Context) -> Reject | N
     until = deadline()
     for call in calls:
         try:
-            answer = await ask_until(until, call, ctx)
+            async with asyncio.timeout_at(until):
+                answer = await verdict(call, ctx)
         except RequestError:
             raise
         except Exception as error:
             failed(call, ctx, error)
             continue
         if isinstance(answer, Reject):
-            ruled(call, ctx, answer)
             return answer
     return None
 
@@ -149,12 +154,12 @@ async def commit(calls: Sequence[Call], event: Event, errors: Errors, ctx: Conte
                 await ask(call, event)
 
 
-def ruled(call: Call, ctx: Context, verdict: Reject | Replace | Stop) -> None:
+def ruled(call: Call, ctx: Context, objection: Reject | Replace | Stop) -> None:
     """Note for the record what a plugin objected."""
-    if isinstance(verdict, Reject):
-        ruling = Ruling(call.hook, call.plugin, "reject", verdict.status, verdict.type)
-    elif isinstance(verdict, Stop):
-        ruling = Ruling(call.hook, call.plugin, "stop", 0, verdict.type)
+    if isinstance(objection, Reject):
+        ruling = Ruling(call.hook, call.plugin, "reject", objection.status, objection.type)
+    elif isinstance(objection, Stop):
+        ruling = Ruling(call.hook, call.plugin, "stop", 0, objection.type)
     else:
         ruling = Ruling(call.hook, call.plugin, "replace")
     ctx.rulings.append(ruling)

@@ -160,9 +160,8 @@ class Road:
         allowed = False
         async with gates.Stage(self._pipeline.authorize_action, ctx, self._errors) as stage:
             for call in stage:
-                verdict = await gates.ask(call, ctx, ctx.action)
+                verdict = await gates.verdict(call, ctx, ctx.action)
                 if isinstance(verdict, Reject):
-                    gates.ruled(call, ctx, verdict)
                     raise gates.refusal(verdict)
                 allowed = allowed or verdict is True
         return allowed
@@ -214,9 +213,7 @@ class Road:
         ctx.stage = "guard"
         async with gates.Stage(self._pipeline.guard_request, ctx, self._errors) as stage:
             for call in stage:
-                verdict = await gates.ask(call, ctx)
-                if verdict is not None:
-                    gates.ruled(call, ctx, verdict)
+                verdict = await gates.verdict(call, ctx)
                 if isinstance(verdict, Reject):
                     raise gates.refusal(verdict)
                 if isinstance(verdict, Replace):
@@ -260,8 +257,8 @@ class Road:
             raise
 
     async def tell_refused(self, ctx: Context, error: RequestError) -> RequestError:
-        """Have it written down that a caller was refused, before the caller hears of it; what to tell the caller."""
-        if not (self._pipeline.commit or self._pipeline.emit):
+        """Have it written down when a caller was refused, before the caller hears of it; what to tell the caller."""
+        if ctx.stage not in _WHO or not (self._pipeline.commit or self._pipeline.emit):
             return error
         record = make_record(ctx, status=error.status, error_type=error.type, error=error.message, overhead_ms=None)
         event = admission_of(record)
@@ -275,7 +272,7 @@ class Road:
 
     async def _finish(self, ctx: RequestContext, journey: Journey) -> None:
         delivery, error = journey.delivery, journey.error
-        if error is not None and ctx.stage in _WHO:
+        if error is not None:
             error = await self.tell_refused(ctx, error)
         if error is not None and not delivery.complete:
             await delivery.fail(error)

@@ -112,15 +112,6 @@ class Records:
         """The record with this request id or decision id."""
         return self._by_id.get(wanted.removeprefix("dec-"))
 
-    def all(self) -> Iterable[Record]:
-        """Every record that is kept."""
-        return self._by_id.values()
-
-    def newest(self, most: int) -> list[Record]:
-        """The newest records, newest first."""
-        out: list[Record] = []
-        for request_id in reversed(self._by_id):
-            if len(out) == most:
-                break
-            out.append(self._by_id[request_id])
-        return out
+    def newest(self) -> Iterable[Record]:
+        """All that are kept, newest first."""
+        return reversed(self._by_id.values())

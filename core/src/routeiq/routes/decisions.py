@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 import orjson
 
-from routeiq.request.record import KEPT, as_json
+from routeiq.request.record import KEPT
 from routeiq.request.search import MOST, Search, together
 from routeiq.routes.exchange import Exchange
 from routeiq.routes.llm import CHAT
@@ -50,15 +50,12 @@ async def _search(exchange: Exchange) -> None:
 async def _decision(exchange: Exchange) -> None:
     wanted = exchange.params["id"]
     shared = exchange.runtime.shared
-    record = shared.records.find(wanted)
-    if record is not None:
-        await exchange.json(as_json(record))
-        return
-    for found in await shared.ask("decision", wanted):
-        if found is not None:
-            await exchange.json(found)
-            return
-    raise RequestError(404, f"No worker keeps the decision {wanted}. Each keeps its newest {KEPT}.")
+    found = await shared.decision(wanted)
+    if found is None:  # then another worker may have served it
+        found = next((told for told in await shared.ask("decision", wanted) if told is not None), None)
+    if found is None:
+        raise RequestError(404, f"No worker keeps the decision {wanted}. Each keeps its newest {KEPT}.")
+    await exchange.json(found)
 
 
 def _read(query: Mapping[str, str]) -> Search:

@@ -85,7 +85,7 @@ class TestGateway:
 
     def records(self) -> Sequence[Record]:
         """The records of finished requests, newest first."""
-        return self.runtime.shared.records.newest(1000)
+        return tuple(self.runtime.shared.records.newest())
 
     async def recorded(self, count: int = 1) -> Sequence[Record]:
         """Wait until this many records are there; a record is written after the client got its last byte."""
