@@ -6,7 +6,6 @@ It needs Python 3.11 or newer and nothing else: the first run makes an environme
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -18,20 +17,17 @@ sys.path.insert(0, str(ROOT / "examples"))
 
 def main(arguments: list[str]) -> int:
     """Run the demo, in its own environment unless told to stay in this one."""
-    if sys.version_info < (3, 11):  # noqa: UP036 (a newcomer's Python may be older than ours)
-        print("The demo needs Python 3.11 or newer; this is " + sys.version.split()[0], file=sys.stderr)
+    from live_demo import environment
+
+    if not environment.new_enough("demo"):
         return 2
     options = parse(arguments)
     if not options.here:
-        from live_demo.environment import Failed, inside, prepare
-
         try:
-            python = str(prepare(ROOT, options.folder))
-        except Failed as failure:
+            environment.enter(ROOT, options.folder, Path(__file__).resolve(), arguments)
+        except environment.Failed as failure:
             print(failure, file=sys.stderr)
             return 1
-        if not inside(options.folder):
-            os.execv(python, [python, str(Path(__file__).resolve()), *arguments])
     from live_demo.tour import run
 
     return run(options)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,27 @@ _REDRAW_SECONDS = 0.25
 
 class Failed(Exception):
     """The environment could not be made; the message says how to mend that."""
+
+
+def new_enough(what: str) -> bool:
+    """Whether this Python can run it; says so when it cannot."""
+    if sys.version_info >= (3, 11):  # noqa: UP036 (a newcomer's Python may be older than ours)
+        return True
+    print(f"The {what} needs Python 3.11 or newer; this is " + sys.version.split()[0], file=sys.stderr)
+    return False
+
+
+def enter(
+    root: Path,
+    folder: Path,
+    script: Path,
+    arguments: list[str],
+    distributions: tuple[str, ...] = DISTRIBUTIONS,
+) -> None:
+    """Return inside the environment of `folder`: outside of it `script` begins anew there. Raises `Failed`."""
+    python = str(prepare(root, folder, distributions))
+    if not inside(folder):
+        os.execv(python, [python, str(script), *arguments])
 
 
 def inside(folder: Path) -> bool:
