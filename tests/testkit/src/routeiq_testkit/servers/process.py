@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,7 +25,7 @@ class ServerError(RuntimeError):
     """A server that cannot be started or does not answer; with the end of its log."""
 
 
-class ServerProcess:
+class ServerProcess(ABC):
     """A server on a loopback port of its own. `start` waits until it answers, so that a test needs no waiting."""
 
     name = "server"
@@ -37,13 +38,13 @@ class ServerProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._paused = False
 
+    @abstractmethod
     def command(self) -> Sequence[str | Path]:
         """How it is started on `port` in `folder`."""
-        raise NotImplementedError("each server says how it is started")
 
+    @abstractmethod
     def answers(self) -> bool:
         """Whether it is ready to serve."""
-        raise NotImplementedError("each server says when it answers")
 
     @property
     def running(self) -> bool:
