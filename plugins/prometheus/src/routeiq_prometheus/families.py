@@ -6,7 +6,7 @@ A request adds to one row of each family it concerns; which metrics show a famil
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 Labels = tuple[str, ...]
 OTHER = "other"
@@ -47,10 +47,6 @@ class Family:
     asked: frozenset[str] = frozenset()
     live: bool = False
     newest: bool = False
-    index: dict[str, int] = field(init=False, default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.index.update({label: place for place, label in enumerate(self.labels)})
 
     @property
     def ordinary(self) -> int:

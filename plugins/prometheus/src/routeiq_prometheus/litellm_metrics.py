@@ -199,7 +199,7 @@ def _was_called(row: Mapping[str, str]) -> bool:
 
 
 def _states(scene: Scene, layout: Layout) -> Iterable[tuple[Labels, float]]:
-    benched = {labels[0]: cells[layout.BENCHED] for labels, cells in scene.rows.get(layout.deployment, {}).items()}
+    benched = scene.by_first_label(layout.deployment, layout.BENCHED)
     for id, deployment in scene.places.all().items():
         place = place_of(deployment)
         by = benched.get(id, 0.0)

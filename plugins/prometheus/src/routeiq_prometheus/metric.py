@@ -49,6 +49,10 @@ class Scene:
         """The sum of a cell over all rows of a family."""
         return sum(cells[cell] for cells in self.rows.get(family, {}).values())
 
+    def by_first_label(self, family: Family, cell: int) -> dict[str, float]:
+        """A cell of each row, by the row's first label."""
+        return {labels[0]: cells[cell] for labels, cells in self.rows.get(family, {}).items()}
+
 
 Computed = Callable[[Scene], Iterable[tuple[Labels, float]]]
 

@@ -6,7 +6,7 @@ The rows they are summed from are laid out in `layout`.
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 
 from routeiq_prometheus.families import Buckets, Family, Labels
@@ -140,7 +140,9 @@ def _of_gates(layout: Layout) -> Iterator[Metric]:
         (),
         computed=_sum(layout.worker, layout.MOST_IN_FLIGHT),
     )
-    yield _counter("routeiq_shed_total", "Requests refused because too many were under way", (), Source(process, 0))
+    yield _counter(
+        "routeiq_shed_total", "Requests refused because too many were under way", (), Source(process, layout.SHED)
+    )
     yield _counter(
         "routeiq_admissions_refused_total",
         "Requests refused before a provider was called, by gate and by who refused",
@@ -227,10 +229,7 @@ def _sum(family: Family, cell: int) -> Computed:
 def _of_deployments(
     scene: Scene, layout: Layout, cell: int, most: float = float("inf")
 ) -> Iterable[tuple[Labels, float]]:
-    found: Mapping[Labels, float] = {
-        labels: cells[cell] for labels, cells in scene.rows.get(layout.deployment, {}).items()
-    }
-    by_id = {labels[0]: value for labels, value in found.items()}
+    by_id = scene.by_first_label(layout.deployment, cell)
     for id in scene.places.all():
         yield (id,), min(by_id.get(id, 0.0), most)
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from operator import add
 
 from routeiq_prometheus.exemplars import Exemplar, Exemplars
-from routeiq_prometheus.exposition import OPENMETRICS, TEXT, Exposition, FindExemplar, wants_openmetrics
+from routeiq_prometheus.exposition import OPENMETRICS, TEXT, Exposition, wants_openmetrics
 from routeiq_prometheus.families import Family, Labels
 from routeiq_prometheus.metric import Cells, Scene
 from routeiq_prometheus.places import Places
@@ -56,7 +56,7 @@ class Page:
         return HttpResponse(200, body, headers, OPENMETRICS if openmetrics else TEXT)
 
     def _written(self, openmetrics: bool, zipped: bool) -> bytes:
-        text = self._exposition.write(self.scene(), openmetrics=openmetrics, exemplar=self._exemplar())
+        text = self._exposition.write(self.scene(), openmetrics=openmetrics, exemplar=self._exemplar)
         body = text.encode("utf-8", "replace")
         if not zipped:
             return body
@@ -85,25 +85,15 @@ class Page:
         return Scene(rows, workers, self._places)
 
     def _workers(self) -> Iterator[Peer]:
-        own = sorted((row, number, labels) for number, labels, row in self._rows.all())
-        cells: Sequence[float] = self._own_cells(own[-1]) if own else ()
-        yield Peer(True, [(number, labels) for _, number, labels in own], cells)
+        own = self._rows.in_order()
+        used = sum(self._rows.families[number].width for number, _ in own)
+        yield Peer(True, own, self._rows.cells[:used].tolist())
         if self._shared is not None:
             yield from self._shared.peers()
 
-    def _own_cells(self, last: tuple[int, int, Labels]) -> Sequence[float]:
-        row, number, _ = last
-        return self._rows.cells[: row + self._rows.families[number].width].tolist()
-
-    def _exemplar(self) -> FindExemplar:
-        places = {(number, labels): row for number, labels, row in self._rows.all()}
-        numbers = {family: number for number, family in enumerate(self._rows.families)}
-
-        def find(family: Family, labels: Labels, cell: int) -> Exemplar | None:
-            row = places.get((numbers[family], labels))
-            return self._exemplars.at(row + cell) if row is not None else None
-
-        return find
+    def _exemplar(self, family: Family, labels: Labels, cell: int) -> Exemplar | None:
+        row = self._rows.known(family, labels)
+        return self._exemplars.at(row + cell) if row is not None else None
 
 
 def _takes_gzip(accepted: str) -> bool:

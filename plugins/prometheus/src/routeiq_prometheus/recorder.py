@@ -17,7 +17,7 @@ from routeiq_prometheus.rarely import Rarely, exception_class
 from routeiq_prometheus.rows import LONGEST, Rows
 from routeiq_sdk import Context, Record, Usage
 
-NANO = 1e-9
+_NANO = 1e-9
 _MS = 1e-3
 _MOST_REMEMBERED = 4
 """Ways of asking that lead to one row; more than this many a row are looked up anew."""
@@ -136,7 +136,7 @@ class Recorder:
             cells[row + layout.overhead.sum] += seconds
         cost = record.cost if len(record.attempts) < 2 else record.total_cost
         if cost is not None:
-            dollars = cost * NANO
+            dollars = cost * _NANO
             cells[row + layout.task_cost.at + bisect_left(layout.task_cost.bounds, dollars)] += 1.0
             cells[row + layout.task_cost.sum] += dollars
 

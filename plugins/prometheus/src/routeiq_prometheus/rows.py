@@ -5,7 +5,7 @@ Where the cells lie (memory of this process, or a file beside those of the other
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from routeiq_prometheus.families import Family, Labels
@@ -45,6 +45,7 @@ class Rows:
         self._journal: Journal | None = None
         self._number = {family: number for number, family in enumerate(self.families)}
         self._known: tuple[dict[Labels, int], ...] = tuple({} for _ in self.families)
+        self._in_order: list[tuple[int, Labels]] = []
         self._next = 0
         for number, labels in kept:
             self._add(number, labels)
@@ -78,15 +79,18 @@ class Rows:
         """How many rows a family has."""
         return len(self._known[self._number[family]])
 
-    def all(self) -> Iterator[tuple[int, Labels, int]]:
-        """Every row: the number of its family, its labels, its place."""
-        for number, known in enumerate(self._known):
-            for labels, row in list(known.items()):
-                yield number, labels, row
+    def known(self, family: Family, labels: Labels) -> int | None:
+        """The row of these very labels, if there is one."""
+        return self._known[self._number[family]].get(labels)
+
+    def in_order(self) -> list[tuple[int, Labels]]:
+        """Every row as its cells follow one another: the number of its family, its labels. Any thread may ask."""
+        return self._in_order.copy()
 
     def _add(self, number: int, labels: Labels) -> int:
-        row, self._next = self._next, self._next + self.families[number].width
         if self._journal is not None:
-            self._journal.note(number, labels)
+            self._journal.note(number, labels)  # first: readers count cells by the rows that are written down
+        row, self._next = self._next, self._next + self.families[number].width
         self._known[number][labels] = row
+        self._in_order.append((number, labels))
         return row
