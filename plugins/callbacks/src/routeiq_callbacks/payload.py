@@ -69,13 +69,13 @@ class Shape:
         start = record.at / 1e9
         end = start + record.latency_ms / 1000
         first = first_byte(record)
-        failed = record.status >= 400
+        failed = not finished.ok
         asked = record.requested_model[:_MOST_NAME] if record.requested_model is not None else None
         cost = record.cost * _NANO if record.cost is not None else None
-        told_usage = _usage(record)
+        told_usage, guards = _usage(record), _guards(record)
         api_base = self.api_base(record)
         told: Payload = {
-            "id": (last.response_id if last is not None and not failed else None) or record.request_id,
+            "id": answer_id(finished),
             "litellm_call_id": record.request_id,
             "trace_id": record.trace.trace_id if record.trace is not None else record.request_id,
             "session_id": session_of(finished),
@@ -84,7 +84,7 @@ class Shape:
             "status": "failure" if failed else "success",
             "status_fields": {
                 "llm_api_status": "success" if last is not None and last.ok else "failure",
-                "guardrail_status": "guardrail_intervened" if _guards(record) else "not_run",
+                "guardrail_status": "guardrail_intervened" if guards else "not_run",
             },
             "status_code": record.status,
             "custom_llm_provider": record.provider,
@@ -102,7 +102,7 @@ class Shape:
             "model_id": record.deployment_id,
             "model_map_information": {"model_map_key": record.model or "", "model_map_value": None},
             "api_base": api_base or "",
-            "metadata": self._metadata(finished, told_usage),
+            "metadata": self._metadata(finished, told_usage, guards),
             "cache_hit": False,
             "cache_key": None,
             "saved_cache_cost": 0.0,
@@ -115,7 +115,7 @@ class Shape:
             "error_str": without_keys(record.error) if failed else None,
             "error_information": _error(record) if failed else None,
             "model_parameters": finished.parameters,
-            "guardrail_information": _guards(record),
+            "guardrail_information": guards,
             "hidden_params": {
                 "model_id": record.deployment_id,
                 "cache_key": None,
@@ -133,7 +133,7 @@ class Shape:
             return {name: value for name, value in told.items() if name not in self._excluded}
         return told
 
-    def _metadata(self, finished: Finished, usage: Payload | None) -> Payload:
+    def _metadata(self, finished: Finished, usage: Payload | None, guards: list[Payload] | None) -> Payload:
         record, principal = finished.record, finished.principal
         attributes: Mapping[str, Any] = principal.attributes if principal is not None else {}
         told: Payload = {
@@ -150,12 +150,19 @@ class Shape:
             "requester_ip_address": record.client,
             "user_agent": finished.user_agent,
             "requester_metadata": finished.metadata,
-            "applied_guardrails": sorted({each["guardrail_name"] for each in _guards(record) or ()}),
+            "applied_guardrails": sorted({each["guardrail_name"] for each in guards or ()}),
             "usage_object": usage,
         }
         if self.redact_callers:
             told |= {name: MASKED for name in _WHO if told[name] is not None}
         return told
+
+
+def answer_id(finished: Finished) -> str:
+    """The id under which LiteLLM's users look for a request: the answer's, or the call's when it failed."""
+    last = finished.record.attempts[-1] if finished.record.attempts else None
+    answered = last.response_id if last is not None and finished.ok else None
+    return answered or finished.record.request_id
 
 
 def first_byte(record: Record) -> float | None:

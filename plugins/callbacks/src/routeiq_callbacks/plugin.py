@@ -46,12 +46,12 @@ class Callbacks(Plugin[CallbacksConfig]):
         self._unset: list[str] = []
         targets = wanted(config, os.environ, self._unset)
         projects = [each for each in targets if isinstance(each, LangfuseTarget)]
+        operators = [each for each in projects if not each.teams]
         made = {id(each): Telling(target_of(each), each.on, config.most_waiting, each.teams) for each in targets}
         self._tellings = tuple(made.values())
         self._teams = tuple(made[id(each)] for each in projects if each.teams)
-        self._everybodys = tuple(made[id(each)] for each in projects if not each.teams)
+        self._everybodys = tuple(made[id(each)] for each in operators)
         self._others = tuple(made[id(each)] for each in targets if not isinstance(each, LangfuseTarget))
-        operators = [each for each in projects if not each.teams]
         self._tenants = Tenants(operators) if config.per_key_targets else None
         self._messages = Messages(config.messages, turned_off=config.turn_off_message_logging)
         self._texts = Texts(self._messages, config.most_text_mib * _MIB)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -69,7 +69,7 @@ class Tenants:
                     return list(self._rows(rows))
                 settings = metadata.get("callback_settings")
                 if isinstance(settings, Mapping) and settings:
-                    return list(self._rows(list(_as_rows(settings))))
+                    return list(self._rows(_as_rows(settings)))
         return []
 
     def put(self, own: Sequence[Own], finished: Finished) -> bool:
@@ -101,7 +101,7 @@ class Tenants:
             self._gateway.spawn(f"close {oldest.target.name}", lambda: oldest.close(_FAREWELL_SECONDS))
         return made
 
-    def _rows(self, rows: Sequence[Any]) -> Iterator[Own]:
+    def _rows(self, rows: Iterable[Any]) -> Iterator[Own]:
         for row in rows:
             told = row.get("callback_vars") if isinstance(row, Mapping) else None
             if not isinstance(told, Mapping):

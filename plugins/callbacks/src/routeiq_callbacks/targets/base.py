@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from routeiq_callbacks.finished import Finished
 from routeiq_sdk import Gateway, RouteIQError
-
-T = TypeVar("T")
 
 _SECONDS = 20.0
 _AT_ONCE = 8
@@ -63,7 +61,7 @@ class Posting:
         most_items: int = 100,
         most_bytes: int = 3_000_000,
         taken: Sequence[int] = (),
-        pack: Callable[[bytes], bytes] = bytes,
+        pack: Callable[[bytes], bytes] | None = None,
     ) -> None:
         self.url = url
         self._headers = headers
@@ -84,7 +82,9 @@ class Posting:
 
     async def _post(self, gateway: Gateway, items: Sequence[bytes], answered: Callable[[bytes], int]) -> int:
         before, between, after = self._frame
-        body = self._pack(before + between.join(items) + after)
+        body = before + between.join(items) + after
+        if self._pack is not None:  # megabytes of it: requests do not wait for that
+            body = await asyncio.to_thread(self._pack, body)
         try:
             return answered(await send(gateway, "POST", self.url, self._headers, body, self._taken))
         except NotTaken as error:

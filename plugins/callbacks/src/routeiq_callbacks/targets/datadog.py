@@ -45,7 +45,7 @@ class Datadog:
 
     def _log(self, finished: Finished) -> dict[str, object]:
         config = self._config
-        told = {
+        told: dict[str, object] = {
             "ddsource": config.source,
             "service": config.service,
             "ddtags": ",".join([*config.tags, *_tags(finished)]),
@@ -54,7 +54,7 @@ class Datadog:
         }
         if config.hostname is not None:
             told["hostname"] = config.hostname
-        return dict(told)
+        return told
 
 
 def _tags(finished: Finished) -> list[str]:

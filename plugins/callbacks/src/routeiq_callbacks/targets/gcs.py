@@ -19,8 +19,9 @@ import orjson
 
 from routeiq_callbacks.config import GcsTarget
 from routeiq_callbacks.finished import Finished
+from routeiq_callbacks.payload import answer_id
 from routeiq_callbacks.targets.base import NotTaken, few_at_once, send
-from routeiq_callbacks.targets.s3 import log_id, safe
+from routeiq_callbacks.targets.s3 import safe
 from routeiq_sdk import Gateway, PluginError
 
 _TOKEN_SECONDS = 3600
@@ -99,7 +100,7 @@ class GcsBucket:
     def object_name(self, finished: Finished) -> str:
         """`PATH/2026-11-26/ID`, or `PATH/2026-11-26/failure-ID`."""
         at = datetime.fromtimestamp(finished.record.at / 1e9, UTC)
-        return f"{self._path}{at:%Y-%m-%d}/{'' if finished.ok else 'failure-'}{safe(log_id(finished))}"
+        return f"{self._path}{at:%Y-%m-%d}/{'' if finished.ok else 'failure-'}{safe(answer_id(finished))}"
 
     def _signed(self, now: int) -> str:
         from cryptography.hazmat.primitives import hashes

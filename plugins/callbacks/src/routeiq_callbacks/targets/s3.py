@@ -7,7 +7,6 @@ replaces itself.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -17,7 +16,7 @@ from urllib.parse import quote
 
 from routeiq_callbacks.config import S3Target
 from routeiq_callbacks.finished import Finished
-from routeiq_callbacks.payload import MASKED
+from routeiq_callbacks.payload import MASKED, answer_id
 from routeiq_callbacks.targets.base import NotTaken, few_at_once, send
 from routeiq_sdk import Gateway, PluginError
 
@@ -77,7 +76,7 @@ class S3Bucket:
     async def _put(self, gateway: Gateway, finished: Finished, credentials: Any) -> None:
         body = finished.spelled
         url = f"{self._base}/{quote(self.object_name(finished), safe='/-_.~')}"
-        headers = {"content-type": "application/json", "X-Amz-Content-SHA256": hashlib.sha256(body).hexdigest()}
+        headers = {"content-type": "application/json"}
         if self._config.server_side_encryption is not None:
             headers["x-amz-server-side-encryption"] = self._config.server_side_encryption
         if self._config.kms_key is not None:
@@ -98,14 +97,7 @@ class S3Bucket:
         ]
         at = datetime.fromtimestamp(finished.record.at / 1e9, UTC)
         path = "".join(f"{part if number == 0 else safe(part)}/" for number, part in enumerate(parts) if part)
-        return f"{path}{at:%Y-%m-%d}/time-{at:%H-%M-%S-%f}_{safe(log_id(finished))}.json"
-
-
-def log_id(finished: Finished) -> str:
-    """The id under which LiteLLM's users look for a request: the answer's, or the call's when it failed."""
-    last = finished.record.attempts[-1] if finished.record.attempts else None
-    answered = last.response_id if last is not None and finished.ok else None
-    return answered or finished.record.request_id
+        return f"{path}{at:%Y-%m-%d}/time-{at:%H-%M-%S-%f}_{safe(answer_id(finished))}.json"
 
 
 def safe(name: str) -> str:
