@@ -16,6 +16,7 @@ import orjson
 from routeiq_audit.canonical import canonical
 from routeiq_audit.ocsf import to_ocsf
 from routeiq_audit.sources import Line
+from routeiq_audit.who import team_of, user_of
 
 _PLAIN = ("time", "class", "name", "id", "tenant", "stream", "seq", "hash")
 _FROM_EVENT = (
@@ -48,13 +49,9 @@ class NoParquet(RuntimeError):
 def row(line: Line) -> dict[str, Any]:
     """A line as a flat row of `COLUMNS`."""
     event: Mapping[str, Any] = line["event"]
-    asked = event.get("input")
-    asked = asked if isinstance(asked, Mapping) else {}
     told: dict[str, Any] = {name: line.get(name) for name in _PLAIN}
     told |= {name: event.get(name) for name in _FROM_EVENT}
-    told["user"] = told["user"] or asked.get("user_id")
-    told["team"] = told["team"] or asked.get("team_id")
-    told["event"] = canonical(event).decode()
+    told |= {"user": user_of(event), "team": team_of(event), "event": canonical(event).decode()}
     return told
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from routeiq_audit.ocsf_classes import Classified, classified
+from routeiq_audit.who import team_of, user_of
 
 VERSION = "1.5.0"
 _PRODUCT = {"name": "RouteIQ", "vendor_name": "RouteIQ"}
@@ -67,7 +69,7 @@ def _api_activity(told: dict[str, Any], event: Mapping[str, Any], kind: Classifi
     told["actor"] = {"user": caller, **_session(event)}
     api: dict[str, Any] = {
         "operation": kind.operation,
-        "service": {"name": "RouteIQ", "uid": "routeiq", "version": _version()},
+        "service": _service(),
         "request": {"uid": str(event.get("request_id") or event.get("event_id") or _UNKNOWN)},
     }
     if status:
@@ -75,8 +77,7 @@ def _api_activity(told: dict[str, Any], event: Mapping[str, Any], kind: Classifi
         if kind.detail:
             api["response"]["error_message"] = kind.detail
     told["api"] = api
-    if event.get("method") and event.get("route"):
-        told["http_request"] = {"http_method": event["method"], "url": {"path": event["route"]}}
+    told |= _http_request(event)
     if kind.resources:
         told["resources"] = [{"type": type, "name": name, "uid": name} for type, name in kind.resources]
     latency = event.get("reward", {}).get("latency_ms") if isinstance(event.get("reward"), Mapping) else None
@@ -86,17 +87,15 @@ def _api_activity(told: dict[str, Any], event: Mapping[str, Any], kind: Classifi
 
 def _authentication(told: dict[str, Any], event: Mapping[str, Any], kind: Classified, caller: Any, status: int) -> None:
     told["user"] = caller
-    told["service"] = {"name": "RouteIQ", "uid": "routeiq", "version": _version()}
+    told["service"] = _service()
     told["is_remote"] = True
 
 
 def _account_change(told: dict[str, Any], event: Mapping[str, Any], kind: Classified, caller: Any, status: int) -> None:
     told["actor"] = {"user": caller, **_session(event)}
-    name = kind.resources[0][1] if kind.resources else _UNKNOWN
-    type = kind.resources[0][0] if kind.resources else _UNKNOWN
-    told["user"] = _user(name, name, type)
-    if event.get("method") and event.get("route"):
-        told["http_request"] = {"http_method": event["method"], "url": {"path": event["route"]}}
+    type, name = kind.resources[0] if kind.resources else (_UNKNOWN, _UNKNOWN)
+    told["user"] = _user(name, type)
+    told |= _http_request(event)
 
 
 def _authorize_session(
@@ -130,11 +129,8 @@ def _metadata(line: Mapping[str, Any], event: Mapping[str, Any]) -> dict[str, An
 
 
 def _caller(event: Mapping[str, Any]) -> dict[str, Any]:
-    asked = event.get("input") if isinstance(event.get("input"), Mapping) else {}
-    user = event.get("user") or (asked.get("user_id") if asked else None)
-    team = event.get("team") or (asked.get("team_id") if asked else None)
-    credential = event.get("principal")
-    told = _user(user or credential or _UNKNOWN, user or credential or _UNKNOWN, event.get("principal_kind"))
+    credential, team = event.get("principal"), team_of(event)
+    told = _user(user_of(event) or credential or _UNKNOWN, event.get("principal_kind"))
     if credential:
         told["credential_uid"] = str(credential)
     if team:
@@ -142,19 +138,28 @@ def _caller(event: Mapping[str, Any]) -> dict[str, Any]:
     return told
 
 
-def _user(name: Any, uid: Any, kind: Any) -> dict[str, Any]:
+def _user(name: Any, kind: Any) -> dict[str, Any]:
     type_id, type = _USER_TYPES.get(str(kind), (0, "Unknown") if kind in (None, _UNKNOWN) else (99, str(kind)))
     return {
         "name": str(name),
-        "uid": str(uid),
+        "uid": str(name),
         "type_id": type_id,
         "type": type,
-        "account": {"name": str(name), "uid": str(uid), "type_id": 99, "type": "RouteIQ"},
+        "account": {"name": str(name), "uid": str(name), "type_id": 99, "type": "RouteIQ"},
     }
 
 
 def _session(event: Mapping[str, Any]) -> dict[str, Any]:
     return {"session": {"uid": event["trace_id"]}} if event.get("trace_id") else {}
+
+
+def _service() -> dict[str, Any]:
+    return {"name": "RouteIQ", "uid": "routeiq", "version": _version()}
+
+
+def _http_request(event: Mapping[str, Any]) -> dict[str, Any]:
+    method, route = event.get("method"), event.get("route")
+    return {"http_request": {"http_method": method, "url": {"path": route}}} if method and route else {}
 
 
 def _endpoint(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -171,13 +176,9 @@ def _milliseconds(time: str) -> int:
     return round(datetime.fromisoformat(time).timestamp() * 1000)
 
 
-_FOUND: list[str] = []
-
-
+@cache
 def _version() -> str:
-    if not _FOUND:
-        try:
-            _FOUND.append(version("routeiq-audit"))
-        except PackageNotFoundError:
-            _FOUND.append(_UNKNOWN)
-    return _FOUND[0]
+    try:
+        return version("routeiq-audit")
+    except PackageNotFoundError:
+        return _UNKNOWN

@@ -64,7 +64,7 @@ class Outbox:
     def add(self, batch: Sequence[Sealed], progress: Progress) -> None:
         """Keep the objects of a batch; they are sealed once this returns. Raises `OSError`: then none of them is."""
         for number, sealed in enumerate(batch, start=self._next):
-            self._write(self._folder / f"{number:012d}", sealed)
+            self._write(self._place(number), sealed)
         after = self._next + len(batch)
         heads = {tenant: asdict(head) for tenant, head in progress.heads.items()}
         told = {"next": after, "spool": progress.spool, "heads": heads}

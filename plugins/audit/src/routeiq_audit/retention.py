@@ -63,12 +63,12 @@ class Retention:
         return deleted
 
     def _delete(self, folder: Path, manifest: Path, now: int) -> bool:
-        told = manifest.read_bytes()
-        facts = orjson.loads(told)
         name = manifest.relative_to(folder).as_posix().removesuffix(MANIFEST_SUFFIX) + OBJECT_SUFFIX
         path = folder / name
         if not path.exists():
             return False
+        told = manifest.read_bytes()
+        facts = orjson.loads(told)
         if facts.get("object") != name or self._trusted.problem(facts) is not None:
             # Whoever may write in the folder must not make the gateway delete, and sign for, what they like.
             log.warning("an old audit object is kept: its manifest is not signed with this gateway's key", object=name)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from routeiq_audit.sources import Line, Part
+from routeiq_audit.who import user_of
 
 _AGO = re.compile(r"(\d+)([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -48,9 +49,7 @@ def people(event: Any) -> tuple[str, ...]:
     """The credential's id and the user of an event."""
     if not isinstance(event, Mapping):
         return ()
-    asked = event.get("input")
-    user = event.get("user") or (asked.get("user_id") if isinstance(asked, Mapping) else None)
-    return tuple(str(one) for one in (event.get("principal"), user) if one)
+    return tuple(str(one) for one in (event.get("principal"), user_of(event)) if one)
 
 
 def moment_of(text: str, now: datetime | None = None) -> str:

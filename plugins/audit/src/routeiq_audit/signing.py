@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from routeiq_audit.canonical import canonical
-from routeiq_audit.durable import create_once
+from routeiq_audit.durable import create_once, make_folders
 from routeiq_sdk import PluginError, Secret
 
 _SIGNATURE = "signature"
@@ -48,7 +48,7 @@ class Signer:
         path = folder / "signing-key.pem"
         if not path.exists():
             made = Ed25519PrivateKey.generate()
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folders(folder)
             pem = made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
             create_once(path, pem)  # another worker may have been first: its key is ours, too
         return cls(_private(path.read_bytes(), str(path)))
@@ -75,11 +75,6 @@ class Trusted:
             if not isinstance(key, Ed25519PublicKey):
                 raise ValueError("not an Ed25519 public key")
             self._by_id[key_id(key)] = key
-
-    @property
-    def ids(self) -> list[str]:
-        """Their names."""
-        return sorted(self._by_id)
 
     def problem(self, document: Mapping[str, Any]) -> str | None:
         """What is wrong with a document's signature; `None` when nothing is."""

@@ -125,12 +125,12 @@ class _Walker:
         if not piece.has_manifest:
             raise Broken(self._due, f"the manifest of {piece.name} is missing")
         content = self._trail.manifest(piece)
-        manifest = self._checked(piece, content)
+        manifest, digest = self._checked(piece, content), hashlib.sha256(content).hexdigest()
         if piece.has_object:
             self._lines(piece, manifest)
         else:
-            self._tombstone(piece, manifest, hashlib.sha256(content).hexdigest())
-        self._manifest = hashlib.sha256(content).hexdigest()
+            self._tombstone(piece, manifest, digest)
+        self._manifest = digest
 
     def end(self) -> None:
         """The chain must reach as far as somebody signed that it does."""

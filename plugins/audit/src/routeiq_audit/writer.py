@@ -111,7 +111,8 @@ class Writer:
                 batch, told = self._batch(), self._untold
                 try:
                     if batch:
-                        await self.now([*batch, self._loss()] if told else batch)
+                        loss = [_loss(dropped=told, policy="drop_oldest", total=self.dropped)] if told else []
+                        await self.now([*batch, *loss])
                 except SpoolFailed as error:
                     self._tell(str(error))
                     if self._drops:
@@ -160,9 +161,7 @@ class Writer:
     def _unwritten(self, name: str, id: str, reason: str) -> Entry:
         log.error("an audit event could not be written", name=name, id=id[:_MOST_ID], reason=reason)
         self.dropped += 1
-        now = time.time_ns()
-        told = {"event_id": f"loss-{now}", "dropped": 1, "name": name, "id": id[:_MOST_ID], "reason": reason}
-        return Entry("admin", LOSS, moment(now), str(told["event_id"]), ALL, canonical(told))
+        return _loss(dropped=1, name=name, id=id[:_MOST_ID], reason=reason)
 
     def _drop(self, count: int) -> None:
         if not self._untold:
@@ -170,14 +169,15 @@ class Writer:
         self.dropped += count
         self._untold += count
 
-    def _loss(self) -> Entry:
-        now = time.time_ns()
-        told = {"event_id": f"loss-{now}", "dropped": self._untold, "policy": "drop_oldest", "total": self.dropped}
-        return Entry("admin", LOSS, moment(now), str(told["event_id"]), ALL, canonical(told))
-
     def _tell(self, problem: str) -> None:
         if problem and not self.problem:
             log.error("the audit spool takes no events", reason=problem)
         elif self.problem and not problem:
             log.info("the audit spool takes events again")
         self.problem = problem
+
+
+def _loss(**facts: object) -> Entry:
+    now = time.time_ns()
+    id = f"loss-{now}"
+    return Entry("admin", LOSS, moment(now), id, ALL, canonical({"event_id": id, **facts}))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from routeiq_audit.commands.showing import of_trail, printable
+from routeiq_audit.who import user_of
 
 if TYPE_CHECKING:
     from routeiq_audit.selecting import Selection
@@ -48,9 +49,7 @@ def _show(line: Line, as_json: bool) -> None:
 def told(line: Line) -> str:
     """A line for people: when, which class, what, who, how it ended."""
     event: Mapping[str, Any] = line.get("event") or {}
-    asked = event.get("input")
-    user = event.get("user") or (asked.get("user_id") if isinstance(asked, Mapping) else None)
-    who = user or event.get("principal") or "-"
+    who = user_of(event) or event.get("principal") or "-"
     name = str(line.get("name", "")).removeprefix("routeiq.")
     facts = [str(event[field]) for field in _FACTS if event.get(field) not in (None, "", 0)]
     return f"{line.get('time', ''):<24}  {line.get('class', ''):<8}  {name:<20}  {who:<20}  {' '.join(facts)}".rstrip()

@@ -5,6 +5,7 @@ Deleting old objects is the bucket's business.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 from collections.abc import Mapping
@@ -77,25 +78,26 @@ class S3Sink:
 
     async def _create(self, name: str, body: bytes, media_type: str, *, locked: bool) -> None:
         key = self._prefix + name
-        headers = self._headers(body, media_type, locked=locked) | {"if-none-match": "*"}
+        digest = await asyncio.to_thread(_digest, body)  # a large body takes a while
+        headers = self._headers(digest, media_type, locked=locked) | {"if-none-match": "*"}
         answer = await self._ask("PUT", key, body, headers)
         if answer.status == _CONFLICT and code_of(answer) in ("", "ConditionalRequestConflict", "OperationAborted"):
             raise SinkUnavailable(f"{self.name}: {key} is being written by another")
         if answer.status not in (_OK, _EXISTS):
             raise failure(self.name, "PUT", key, answer)
-        await self._read_back(key, body, existed=answer.status == _EXISTS)
+        await self._read_back(key, digest, len(body), existed=answer.status == _EXISTS)
 
-    async def _read_back(self, key: str, body: bytes, *, existed: bool) -> None:
+    async def _read_back(self, key: str, digest: bytes, size: int, *, existed: bool) -> None:
         """What is there must be what was handed over: its size and its digest."""
         answer = await self._ask("HEAD", key, b"", {"x-amz-checksum-mode": "ENABLED"})
         if answer.status != _OK:
             raise failure(self.name, "HEAD", key, answer)
         stored = answer.headers.get("x-amz-checksum-sha256")
         if stored is not None:
-            same = stored == _checksum(body)
+            same = stored == _base64(digest)
         else:  # a store that keeps no checksums keeps what we told it of the body
-            same = answer.headers.get("x-amz-meta-sha256") == hashlib.sha256(body).hexdigest()
-        if not same or answer.headers.get("content-length") != str(len(body)):
+            same = answer.headers.get("x-amz-meta-sha256") == digest.hex()
+        if not same or answer.headers.get("content-length") != str(size):
             what = "holds something else" if existed else "did not keep what was sent"
             raise SinkRefused(f"{self.name}: {key} {what}; look at who writes there")
 
@@ -107,7 +109,7 @@ class S3Sink:
             there = self._heads.get(name)
             if there is not None and there.seq >= sealed.last_seq:
                 return
-            headers = self._headers(sealed.head, "application/json", locked=False)
+            headers = self._headers(_digest(sealed.head), "application/json", locked=False)
             headers["x-amz-meta-seq"] = str(sealed.last_seq)
             headers |= {"if-none-match": "*"} if there is None else {"if-match": there.etag}
             answer = await self._ask("PUT", key, sealed.head, headers)
@@ -131,12 +133,12 @@ class S3Sink:
         elif answer.status != _GONE:
             raise failure(self.name, "HEAD", key, answer)
 
-    def _headers(self, body: bytes, media_type: str, *, locked: bool) -> dict[str, str]:
+    def _headers(self, digest: bytes, media_type: str, *, locked: bool) -> dict[str, str]:
         headers = {
             "content-type": media_type,
             "x-amz-sdk-checksum-algorithm": "SHA256",
-            "x-amz-checksum-sha256": _checksum(body),
-            "x-amz-meta-sha256": hashlib.sha256(body).hexdigest(),
+            "x-amz-checksum-sha256": _base64(digest),
+            "x-amz-meta-sha256": digest.hex(),
         }
         lock = self._config.object_lock
         if lock is not None and locked:
@@ -159,5 +161,9 @@ class S3Sink:
         return await call(self._gateway, self.name, method, url, headers=signed, body=body, seconds=_SECONDS)
 
 
-def _checksum(body: bytes) -> str:
-    return base64.b64encode(hashlib.sha256(body).digest()).decode()
+def _digest(body: bytes) -> bytes:
+    return hashlib.sha256(body).digest()
+
+
+def _base64(digest: bytes) -> str:
+    return base64.b64encode(digest).decode()
