@@ -21,6 +21,7 @@ import yaml
 
 from bench import arena
 from bench.contenders import MODEL
+from routeiq_testkit.servers import S3Server
 
 KEY = "sk-bench-audit-93c1f07d5a2be846"
 BUCKET = "audit"
@@ -28,15 +29,11 @@ _READY_SECONDS = 60.0
 _REQUEST_SECONDS = 20.0
 
 
-class S3:
-    """moto's server in a process of its own: what it holds survives a stop, not a kill."""
+class S3(S3Server):
+    """moto's server, and a client to look at what was written."""
 
-    def __init__(self, folder: Path) -> None:
-        self.port = arena.free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        with (folder / "moto.log").open("wb") as log:
-            argv = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
-            self._process = subprocess.Popen(argv, stdout=log, stderr=log)
+    def __init__(self) -> None:
+        super().__init__()
         self._client: Any = None
 
     def client(self) -> Any:
@@ -49,28 +46,9 @@ class S3:
         return self._client
 
     def open(self) -> None:
-        """Wait until it answers and make the bucket, with Object Lock."""
-        ends = time.monotonic() + _READY_SECONDS
-        while True:
-            try:
-                self.client().create_bucket(Bucket=BUCKET, ObjectLockEnabledForBucket=True)
-                return
-            except Exception:
-                if time.monotonic() > ends:
-                    raise
-                time.sleep(0.3)
-
-    def stop(self) -> None:
-        """It answers nobody until `go_on`."""
-        self._process.send_signal(signal.SIGSTOP)
-
-    def go_on(self) -> None:
-        self._process.send_signal(signal.SIGCONT)
-
-    def close(self) -> None:
-        self.go_on()
-        self._process.kill()
-        self._process.wait(10)
+        """Start it and make the bucket, with Object Lock."""
+        self.start()
+        self.client().create_bucket(Bucket=BUCKET, ObjectLockEnabledForBucket=True)
 
     def download(self, to: Path) -> list[str]:
         """All objects under `to`, by their names; the names, those of several versions as often as there are."""

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from bench import arena, audit_ocsf, audit_tampering
-from bench.audit_bed import S3, Clients, Gateway, read_lines, request_ids, sinks, small_disk, verify
+from bench.audit_bed import BUCKET, S3, Clients, Gateway, read_lines, request_ids, sinks, small_disk, verify
 from bench.provision import require
 from bench.registry import Bench
 from bench.report import Grid, Report
@@ -120,13 +120,13 @@ def _audit(folder: Path, s3: S3 | None, **more: Any) -> dict[str, Any]:
 
 async def _l1(folder: Path, upstream: int, args: argparse.Namespace, console: Console) -> dict[str, Any]:
     """kill -9 every so often, S3 stopped half of the time; at the end every answered request is in both sinks."""
-    s3 = S3(folder)
+    s3 = S3()
+    await asyncio.to_thread(s3.open)
     gateway = Gateway(folder, upstream, _audit(folder, s3, classes={"request": "closed"}))
     clients = Clients(gateway)
     kills = stops = 0
     began = time.monotonic()
     try:
-        await asyncio.to_thread(s3.open)
         await gateway.start()
         with Progress(console=console, transient=True) as progress:
             task = progress.add_task("L1: answered requests", total=args.events)
@@ -137,21 +137,21 @@ async def _l1(folder: Path, upstream: int, args: argparse.Namespace, console: Co
                 progress.update(task, completed=len(clients.answered))
                 if time.monotonic() - turn >= args.sink_seconds:
                     stopped, turn = not stopped, time.monotonic()
-                    (s3.stop if stopped else s3.go_on)()
+                    (s3.pause if stopped else s3.resume)()
                     stops += stopped
                 if not asking.done():
                     gateway.kill()
                     kills += 1
                     await gateway.start()
             await asking
-        s3.go_on()
+        s3.resume()
         took = time.monotonic() - began
         await _shipped(folder / "spool", 300.0)
         gateway.stop()
         versions = await asyncio.to_thread(s3.download, folder / "s3")
         locked = await asyncio.to_thread(_locked, s3, versions)
     finally:
-        s3.close()
+        s3.kill()
         gateway.kill()
     lost, twice = 0, 0
     for sink in ("audit", "s3"):
@@ -181,7 +181,7 @@ def _locked(s3: S3, names: list[str]) -> float:
     sealed = [name for name in set(names) if name.endswith(".jsonl.zst")]
     right = 0
     for name in sealed:
-        head = s3.client().head_object(Bucket="audit", Key=name)
+        head = s3.client().head_object(Bucket=BUCKET, Key=name)
         right += head.get("ObjectLockMode") == "COMPLIANCE" and "ObjectLockRetainUntilDate" in head
     return 100.0 * right / max(1, len(sealed))
 
@@ -197,36 +197,34 @@ async def _shipped(spool: Path, seconds: float) -> None:
 
 async def _l2(folder: Path, upstream: int, args: argparse.Namespace, console: Console) -> dict[str, Any]:
     """A steady rate, first with S3 up, then with S3 down, then up again until all is shipped."""
-    s3 = S3(folder)
+    s3 = S3()
+    await asyncio.to_thread(s3.open)
     gateway = Gateway(folder, upstream, _audit(folder, s3))
     try:
-        await asyncio.to_thread(s3.open)
         await gateway.start()
         await Clients(gateway).during(5.0, args.rate)
-        rounds: dict[str, list[float]] = {"up": [], "down": []}
         with console.status("L2: S3 up, then down"):
             up, down = Clients(gateway), Clients(gateway)
             await up.during(min(args.down, 30.0), args.rate)
             await _shipped(folder / "spool", 60.0)
-            s3.stop()
+            s3.pause()
             await down.during(args.down, args.rate)
-            rounds["up"], rounds["down"] = up.times, down.times
-            s3.go_on()
+            s3.resume()
             began = time.monotonic()
             await _shipped(folder / "spool", 300.0)
             drain = time.monotonic() - began - 2.0  # what _shipped waits to be sure
         gateway.stop()
         await asyncio.to_thread(s3.download, folder / "s3")
     finally:
-        s3.close()
+        s3.kill()
         gateway.kill()
     ids, _ = request_ids(folder / "s3")
-    p99 = {name: statistics.quantiles(times, n=100)[98] for name, times in rounds.items()}
+    p99_up, p99_down = (statistics.quantiles(clients.times, n=100)[98] for clients in (up, down))
     return {
         "requests": len(up.answered) + len(down.answered),
         "missing in S3": len((up.answered | down.answered) - ids),
-        "p99 ms, up / down": f"{p99['up']:.1f} / {p99['down']:.1f}",
-        "slower": round(100.0 * (p99["down"] / p99["up"] - 1.0), 1),
+        "p99 ms, up / down": f"{p99_up:.1f} / {p99_down:.1f}",
+        "slower": round(100.0 * (p99_down / p99_up - 1.0), 1),
         "drain seconds": round(max(drain, 0.001), 1),
         "drained": round(args.down / max(drain, 0.1), 1),
     }

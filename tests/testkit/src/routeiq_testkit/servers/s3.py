@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,7 +33,7 @@ class S3Server(ServerProcess):
         try:
             with urllib.request.urlopen(f"{self.url}/moto-api/data.json", timeout=0.5) as answer:
                 return bool(answer.status == 200)
-        except (OSError, urllib.error.URLError):
+        except OSError:
             return False
 
     def refresh(self) -> None:
