@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,7 @@ def run(args: argparse.Namespace, console: Console) -> Report:
     require("wrk", "cc")
     arena.claim_cores()
     loads = [Load.parse(text) for text in args.loads.split(",")]
+    profiles = args.profiles.split(",")
     report, bursts = Report("telemetry"), list[Burst]()
     columns = TextColumn("{task.description:<36}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with ExitStack() as stack:
@@ -101,7 +103,7 @@ def run(args: argparse.Namespace, console: Console) -> Report:
         sink = stack.enter_context(ProcessTree(argv, core=arena.LOAD_CORE, env=env, folder=folder))
         mock, port = stack.enter_context(arena.mock_upstream(args.cache, 0))
         live = []
-        for profile in args.profiles.split(","):
+        for profile in profiles:
             for name, names in SETS.items():
                 contender = Contender(f"{profile}: {name}", name, gateway(profile, names, collector))
                 live.append(stack.enter_context(arena.running(contender, port, args.cache)))
@@ -121,10 +123,10 @@ def run(args: argparse.Namespace, console: Console) -> Report:
                             report.failed[f"{burst.contender} at {load}"] = f"{burst.bad} of {burst.requests} bad"
                         progress.advance(task)
     figures = Figures(bursts)
-    report.grids = [_grid(figures, str(load), args.profiles.split(",")) for load in loads]
+    report.grids = [_grid(figures, str(load), profiles) for load in loads]
     report.verdicts = [
-        _target(profile, str(load)).judge(lambda p=profile, at=str(load): lost(figures, p, "all", at))  # type: ignore[misc]
-        for profile in args.profiles.split(",")
+        _target(profile, str(load)).judge(partial(lost, figures, profile, "all", str(load)))
+        for profile in profiles
         for load in loads
     ]
     report.data = {"machine": machine.describe(args.cache), "bursts": [burst.as_dict() for burst in bursts]}

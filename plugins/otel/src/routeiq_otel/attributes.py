@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping, Sequence
 
-from routeiq_otel.protobuf import block, integer, tag, text, varint
+from routeiq_otel.protobuf import block, double, integer, tag, text, varint
 
 RESOURCE, POINT, SPAN, EVENT, LOG, EXEMPLAR = 1, 7, 9, 3, 6, 7
 """The number of the field that holds attributes, by who has them. A histogram's point has them where a span has."""
@@ -38,7 +38,7 @@ def any_value(value: Value) -> bytes:
     if isinstance(value, int):
         return integer(3, value)
     if isinstance(value, float):
-        return tag(4, 1) + _DOUBLE(value)
+        return double(4, value)
     return block(5, b"".join(block(1, text(1, each)) for each in value))
 
 

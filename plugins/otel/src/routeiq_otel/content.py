@@ -21,10 +21,7 @@ def content_attributes(taken: Taken) -> bytes:
     finish = taken.record.attempts[-1].finish_reason if taken.record.attempts else None
     prompt = taken.prompt if isinstance(taken.prompt, Mapping) else {_only_field(taken.wire): taken.prompt}
     instructions = list(_parts(prompt.get("system")))
-    messages = [_message(each) for each in _list(prompt.get("messages"))]
-    for field in ("input", "prompt"):
-        for each in _list(prompt.get(field)):
-            messages.append(_message(each) if isinstance(each, Mapping) else _said("user", [_text(each)]))
+    messages = [_message(each) for field in ("messages", "input", "prompt") for each in _list(prompt.get(field))]
     told = {
         names.SYSTEM_INSTRUCTIONS: _json(instructions) if instructions else None,
         names.INPUT_MESSAGES: _json(messages) if messages else None,

@@ -9,6 +9,7 @@ import os
 import socket
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 from routeiq_otel import names
@@ -51,6 +52,7 @@ def joined(pieces: Sequence[bytes]) -> bytes:
     return b"".join(pieces)
 
 
+@cache
 def version_of_gateway() -> str:
     """The version of the gateway, else of this plugin."""
     try:

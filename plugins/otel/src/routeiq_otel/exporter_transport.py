@@ -71,14 +71,14 @@ class ExporterTransport:
         try:
             result = self._exporter.export(self._readable.spans(body))
         except BaseException as error:
-            return _told(error)
+            return told_of(error)
         return "it reports a failure" if result is SpanExportResult.FAILURE else ""
 
     def _shutdown(self) -> str:
         try:
             self._exporter.shutdown()
         except BaseException as error:
-            return _told(error)
+            return told_of(error)
         return ""
 
 
@@ -101,5 +101,6 @@ def in_thread(call: Callable[[], T], name: str) -> asyncio.Future[T]:
     return future
 
 
-def _told(error: BaseException) -> str:
+def told_of(error: BaseException) -> str:
+    """What went wrong in foreign code, for a log."""
     return shown(f"{type(error).__name__}: {error}")

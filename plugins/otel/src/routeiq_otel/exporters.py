@@ -11,8 +11,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from opentelemetry.sdk.trace.export import SpanExporter
 
-from routeiq_otel.exporter_transport import ExporterTransport, in_thread
-from routeiq_otel.privacy import shown
+from routeiq_otel.exporter_transport import ExporterTransport, in_thread, told_of
 from routeiq_otel.readable import Readable
 from routeiq_sdk import PluginError
 
@@ -52,5 +51,5 @@ def _made(point: EntryPoint) -> SpanExporter | str:
     try:
         made = point.load()()
     except BaseException as error:  # foreign code, and no exit of its thread shall look like silence
-        return shown(f"{type(error).__name__}: {error}")
+        return told_of(error)
     return made if isinstance(made, SpanExporter) else "it is no SpanExporter"

@@ -11,6 +11,7 @@ from typing import Any
 
 from routeiq_otel import names
 from routeiq_otel.attributes import LOG, DoubleAttribute, IntAttribute, TextAttribute, Value, any_value, attributes
+from routeiq_otel.kept import Kept
 from routeiq_otel.privacy import hashed, shown
 from routeiq_otel.protobuf import block, fixed64, integer, tag, text
 from routeiq_otel.taking import Taken
@@ -44,7 +45,7 @@ class RequestLogs:
 
     def __init__(self, *, client_address: bool) -> None:
         self._client_address = client_address
-        self._kept: dict[tuple[Any, ...], bytes] = {}
+        self._kept = Kept[tuple[Any, ...], bytes](_MOST_KEPT)
 
     def encode(self, taken: Taken) -> bytes:
         """The log record of a request."""
@@ -78,9 +79,7 @@ class RequestLogs:
         )
         known = self._kept.get(key)
         if known is None:
-            if len(self._kept) >= _MOST_KEPT:
-                self._kept.clear()
-            known = self._kept[key] = _new_constants(taken.method, record)
+            known = self._kept.keep(key, _new_constants(taken.method, record))
         return known
 
 
@@ -92,7 +91,7 @@ def _new_constants(method: str, record: Record) -> bytes:
         names.REQUEST_MODEL: record.requested_model,
         names.GROUP: record.group,
         names.DEPLOYMENT: record.deployment_id,
-        names.PROVIDER: names.provider(record.provider) if record.provider is not None else None,
+        names.PROVIDER: names.provider(record.provider),
         names.PRINCIPAL: hashed(record.principal) if record.principal is not None else None,
         names.KEY_ALIAS: record.key_alias,
         names.TEAM: record.team,
@@ -108,7 +107,7 @@ def _new_constants(method: str, record: Record) -> bytes:
 
 def event_log(event: Event, now: int) -> bytes:
     """The log record of an event. Its body is the payload as JSON, people in it are hashed."""
-    payload = {str(name): _without_people(str(name), value) for name, value in event.payload.items()}
+    payload: dict[str, Any] = _without_people("", event.payload)
     body = json.dumps(payload, ensure_ascii=False, default=str)
     status = payload.get("status")
     bad = payload.get("phase") == "failed" or (isinstance(status, int) and status >= 400)

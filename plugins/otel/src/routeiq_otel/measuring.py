@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from routeiq_otel import names
 from routeiq_otel.attributes import Value
 from routeiq_otel.instruments import Instruments
+from routeiq_otel.kept import Kept
 from routeiq_otel.places import Places
 from routeiq_otel.series import Exemplar, Histogram, Sum
 from routeiq_otel.span_events import GUARDS
@@ -55,10 +56,9 @@ class Measuring:
     def __init__(self, instruments: Instruments, places: Places, *, most: int) -> None:
         self._to = instruments
         self._places = places
-        self._most = 4 * most
-        self._requests: dict[tuple[Any, ...], _Request] = {}
-        self._calls: dict[tuple[Any, ...], _Call] = {}
-        self._choices: dict[tuple[str, str, str], _Choice] = {}
+        self._requests = Kept[tuple[Any, ...], _Request](4 * most)
+        self._calls = Kept[tuple[Any, ...], _Call](4 * most)
+        self._choices = Kept[tuple[str, str, str], _Choice](4 * most)
 
     def add(self, record: Record, sampled: bool) -> None:
         """Count a request. The traces of sampled ones become exemplars."""
@@ -132,7 +132,7 @@ class Measuring:
                 self._to.candidates.of(strategy),
                 self._to.routing.of(strategy),
             )
-            self._remember(self._choices, key, row)
+            self._choices.keep(key, row)
         row.total.value += 1
         row.candidates.add(len(decision.candidates))
         if record.routing_ms is not None:
@@ -169,7 +169,11 @@ class Measuring:
         if asked is not None and record.group is None and not self._places.is_group(asked):
             asked = _OTHER  # what nobody serves, anybody may ask for
         what: Labels = {names.HTTP_ROUTE: record.route, names.HTTP_STATUS: record.status, names.REQUEST_MODEL: asked}
-        spent: Labels = {names.GROUP: record.group, names.PROVIDER: _provider(record.provider), names.TEAM: record.team}
+        spent: Labels = {
+            names.GROUP: record.group,
+            names.PROVIDER: names.provider(record.provider),
+            names.TEAM: record.team,
+        }
         bad = record.status >= 400
         row = _Request(
             self._to.requests.of({**what, names.REQUEST_STREAM: record.stream}),
@@ -179,8 +183,7 @@ class Measuring:
             self._to.cost.of(spent),
             self._to.task_cost.of(spent),
         )
-        self._remember(self._requests, key, row)
-        return row
+        return self._requests.keep(key, row)
 
     def _new_call(self, key: tuple[Any, ...], record: Record, outcome: Outcome) -> _Call:
         what: Labels = {
@@ -197,14 +200,4 @@ class Measuring:
             to.tokens.of({**what, names.TOKEN_TYPE: "output"}),
             *(each.of(what) for each in (to.first_chunk, to.first_token, to.each_token, to.speed)),
         )
-        self._remember(self._calls, key, row)
-        return row
-
-    def _remember(self, rows: dict[Any, Any], key: Any, row: Any) -> None:
-        if len(rows) >= self._most:
-            rows.clear()
-        rows[key] = row
-
-
-def _provider(name: str | None) -> str | None:
-    return None if name is None else names.provider(name)
+        return self._calls.keep(key, row)

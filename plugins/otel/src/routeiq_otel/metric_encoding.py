@@ -24,27 +24,23 @@ def sums(metric: Sums, start: int, now: int, temporality: int) -> bytes:
 
 def counter(name: str, unit: str, description: str, points: Iterable[bytes], temporality: int) -> bytes:
     """A counter of these points."""
-    body = b"".join(block(1, point) for point in points)
-    return _metric(name, unit, description, 7, body + integer(2, temporality) + integer(3, True)) if body else b""
+    return _metric(name, unit, description, 7, points, integer(2, temporality) + integer(3, True))
 
 
 def gauge(name: str, unit: str, description: str, points: Iterable[bytes]) -> bytes:
     """A gauge of these points."""
-    body = b"".join(block(1, point) for point in points)
-    return _metric(name, unit, description, 5, body) if body else b""
+    return _metric(name, unit, description, 5, points)
 
 
 def level(name: str, unit: str, description: str, points: Iterable[bytes]) -> bytes:
     """A sum that rises and falls, over processes that may be added up."""
-    body = b"".join(block(1, point) for point in points)
-    return _metric(name, unit, description, 7, body + integer(2, CUMULATIVE)) if body else b""
+    return _metric(name, unit, description, 7, points, integer(2, CUMULATIVE))
 
 
 def histograms(metric: Histograms, start: int, now: int, temporality: int) -> bytes:
     """A histogram; nothing when nothing was counted."""
-    body = b"".join(block(1, _histogram_point(each, start, now)) for each in metric.used())
-    described = metric.name, metric.unit, metric.description
-    return _metric(*described, 9, body + integer(2, temporality)) if body else b""
+    points = [_histogram_point(each, start, now) for each in metric.used()]
+    return _metric(metric.name, metric.unit, metric.description, 9, points, integer(2, temporality))
 
 
 def point(told: Mapping[str, Value | None], value: float, start: int, now: int) -> bytes:
@@ -73,5 +69,8 @@ def _histogram_point(series: Histogram, start: int, now: int) -> bytes:
     return b"".join(parts)
 
 
-def _metric(name: str, unit: str, description: str, kind: int, body: bytes) -> bytes:
-    return block(_METRICS, text(1, name) + text(2, description) + text(3, unit) + block(kind, body))
+def _metric(name: str, unit: str, description: str, kind: int, points: Iterable[bytes], how: bytes = b"") -> bytes:
+    """A metric of these points, `how` being the fields that say how to read them; nothing without points."""
+    body = b"".join(block(1, each) for each in points)
+    described = text(1, name) + text(2, description) + text(3, unit)
+    return block(_METRICS, described + block(kind, body + how)) if body else b""

@@ -137,6 +137,6 @@ def operation(action: str) -> str:
     return OPERATIONS.get(action, "chat")
 
 
-def provider(name: str) -> str:
-    """The provider's name in the conventions."""
-    return PROVIDERS.get(name, name)
+def provider(name: str | None) -> str | None:
+    """The provider's name in the conventions; nothing of none."""
+    return None if name is None else PROVIDERS.get(name, name)

@@ -56,10 +56,9 @@ class Otel(Plugin[OtelConfig]):
             self._problem = str(error)
         settings = self._settings
         self._messages = Messages(config.messages, turned_off=config.turn_off_message_logging)
-        self._traces = settings is not None and settings.traced
-        self._sampling = Sampling(settings.head, config.tail) if settings is not None else None
-        self._head = settings.head if settings is not None else None
-        self._texts = self._traces and not self._messages.never
+        self._head = settings.head if settings is not None and settings.traced else None
+        self._sampling = Sampling(self._head, config.tail) if self._head is not None else None
+        self._texts = self._head is not None and not self._messages.never
         self._pipeline: Pipeline | None = None
 
     @property
@@ -118,7 +117,7 @@ class Otel(Plugin[OtelConfig]):
         trace, head = ctx.trace, self._head
         if trace.state:
             attempt.headers["tracestate"] = trace.state
-        if head is None or not self._traces:  # no span of ours will be seen, so the caller's stays the parent
+        if head is None:  # no span of ours will be seen, so the caller's stays the parent
             attempt.headers["traceparent"] = trace.traceparent(trace.parent_span_id, sampled=bool(trace.sampled))
             return None
         ids = ctx.kept(self, _SpanIds)
@@ -145,7 +144,7 @@ class Otel(Plugin[OtelConfig]):
         pipeline = self._pipeline
         if pipeline is None:
             return
-        if not (self._traces and self._sampling is not None and self._sampling.keeps(record)):
+        if self._sampling is None or not self._sampling.keeps(record):
             pipeline.put(Taken(record, False, ctx.method))
             return
         parameters = parameters_of(ctx) if record.attempts else ()

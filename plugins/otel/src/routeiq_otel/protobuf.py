@@ -33,7 +33,7 @@ def varint(value: int) -> bytes:
 
 def tag(number: int, wire: int) -> bytes:
     """What stands before a field's value: 0 varint, 1 eight bytes, 2 a length, 5 four bytes."""
-    return _varint(number << 3 | wire)
+    return varint(number << 3 | wire)
 
 
 def block(number: int, payload: bytes) -> bytes:

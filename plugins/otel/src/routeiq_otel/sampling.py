@@ -35,7 +35,6 @@ class Sampling:
     def __init__(self, head: Head, tail: Tail | None) -> None:
         self._head = head
         self._tail = tail
-        self._everything = tail is None and head.ratio >= 1.0 and not head.parent_based
 
     def keeps(self, record: Record) -> bool:
         """Whether the request's trace is exported. What the tail asks for is kept although the head left it out."""
@@ -43,7 +42,7 @@ class Sampling:
         if trace is None:  # no id to throw dice with: nothing in a gateway makes such a record
             return self._head.ratio > 0
         if tail is None:
-            return self._everything or self._head.keeps(trace)
+            return self._head.keeps(trace)
         if self._remarkable(record, tail):
             return True
         return tail.ratio > 0 and within(trace.trace_id, tail.ratio) and self._head.keeps(trace)

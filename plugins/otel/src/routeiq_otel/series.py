@@ -5,8 +5,10 @@ Which metrics there are is in `instruments`; their bytes are made in `metric_enc
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from typing import Generic, TypeVar
 
 from routeiq_otel.attributes import HISTOGRAM_POINT, POINT, Value, attributes
 
@@ -69,48 +71,48 @@ class Histogram:
         self.sum = 0.0
 
 
-class Sums:
-    """A counter: its sums by attributes, at most `most` and one for all others."""
+Series = TypeVar("Series", Sum, Histogram)
+
+
+class _Metric(ABC, Generic[Series]):
+    """Series by attributes, at most `most` and one for all others."""
 
     def __init__(self, name: str, unit: str, description: str, *, most: int) -> None:
         self.name, self.unit, self.description = name, unit, description
         self._most = most
-        self._series: dict[tuple[Value | None, ...], Sum] = {}
+        self._series: dict[tuple[Value | None, ...], Series] = {}
 
-    def of(self, told: Mapping[str, Value | None]) -> Sum:
-        """The sum for these attributes."""
+    def of(self, told: Mapping[str, Value | None]) -> Series:
+        """The series for these attributes."""
         key = tuple(told.values())
         known = self._series.get(key)
         if known is None:
             if len(self._series) >= self._most:
                 told, key = OVERFLOW, ()
-            known = self._series.setdefault(key, Sum(attributes(told, POINT)))
+            known = self._series.setdefault(key, self._new(told))
         return known
 
-    def used(self) -> list[Sum]:
-        """The sums that anything was added to."""
+    def used(self) -> list[Series]:
+        """The series that anything was added to."""
         return [series for series in self._series.values() if series.used]
 
+    @abstractmethod
+    def _new(self, told: Mapping[str, Value | None]) -> Series: ...
 
-class Histograms:
-    """A histogram by attributes, at most `most` and one for all others."""
+
+class Sums(_Metric[Sum]):
+    """A counter: its sums by attributes."""
+
+    def _new(self, told: Mapping[str, Value | None]) -> Sum:
+        return Sum(attributes(told, POINT))
+
+
+class Histograms(_Metric[Histogram]):
+    """A histogram by attributes."""
 
     def __init__(self, name: str, unit: str, description: str, bounds: Sequence[float], *, most: int) -> None:
-        self.name, self.unit, self.description = name, unit, description
+        super().__init__(name, unit, description, most=most)
         self._bounds = tuple(bounds)
-        self._most = most
-        self._series: dict[tuple[Value | None, ...], Histogram] = {}
 
-    def of(self, told: Mapping[str, Value | None]) -> Histogram:
-        """The histogram for these attributes."""
-        key = tuple(told.values())
-        known = self._series.get(key)
-        if known is None:
-            if len(self._series) >= self._most:
-                told, key = OVERFLOW, ()
-            known = self._series.setdefault(key, Histogram(attributes(told, HISTOGRAM_POINT), self._bounds))
-        return known
-
-    def used(self) -> list[Histogram]:
-        """The histograms that anything was added to."""
-        return [series for series in self._series.values() if series.used]
+    def _new(self, told: Mapping[str, Value | None]) -> Histogram:
+        return Histogram(attributes(told, HISTOGRAM_POINT), self._bounds)

@@ -15,6 +15,7 @@ from routeiq_otel.decision import decision_json
 from routeiq_otel.privacy import shown
 from routeiq_otel.protobuf import text, varint
 from routeiq_sdk import Record, Ruling
+from routeiq_sdk.events.of_record import was_routed
 
 Add = Callable[[bytes], None]
 GUARDS = frozenset({"guard_request", "guard_during", "guard_response", "stream_filter", "guard_tool_call"})
@@ -74,7 +75,7 @@ def events_of_request(add: Add, record: Record, end: int) -> None:
     """The decision, placed where the first attempt began, and the rulings: before it, or at the end."""
     attempts = record.attempts
     chosen_at = record.at + int(attempts[0].started_ms * 1e6) if attempts else end
-    if attempts or record.decision is not None:
+    if was_routed(record):
         add(_event(_DECISION, chosen_at, _payload(decision_json(record))))
     for ruling in record.rulings:
         early = ruling.hook in ("guard_request", "authorize", "admit", "authenticate")

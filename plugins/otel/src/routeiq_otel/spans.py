@@ -13,12 +13,14 @@ from typing import Any
 from routeiq_otel import names
 from routeiq_otel.attributes import SPAN, DoubleAttribute, IntAttribute, TextAttribute, Value, attribute, attributes
 from routeiq_otel.content import content_attributes
+from routeiq_otel.kept import Kept
 from routeiq_otel.places import Places
 from routeiq_otel.privacy import hashed, shown
 from routeiq_otel.protobuf import block, integer, text, varint
 from routeiq_otel.span_events import events_of_request, router_attributes
 from routeiq_otel.taking import Parameters, Taken
 from routeiq_sdk import Outcome, Record, TraceContext
+from routeiq_sdk.events.of_record import was_routed
 
 _SERVER, _CLIENT = 2, 3
 _ERROR = 2
@@ -53,8 +55,8 @@ class Spans:
     def __init__(self, places: Places, *, client_address: bool = False) -> None:
         self._places = places
         self._client_address = client_address
-        self._requests: dict[tuple[Any, ...], bytes] = {}
-        self._attempts: dict[tuple[Any, ...], bytes] = {}
+        self._requests = Kept[tuple[Any, ...], bytes](_MOST_KEPT)
+        self._attempts = Kept[tuple[Any, ...], bytes](_MOST_KEPT)
 
     def encode(self, taken: Taken) -> bytes:
         """All spans of a request, as fields of `ScopeSpans`."""
@@ -103,7 +105,7 @@ class Spans:
                 add(_response_id(last.response_id))
             if record.stream and last.first_byte_ms is not None:
                 add(_first_chunk((last.started_ms + last.first_byte_ms) * 1e-3))
-        if attempts or record.decision is not None:
+        if was_routed(record):
             router_attributes(add, record)
         events_of_request(add, record, end)
         if record.status >= 500:
@@ -163,7 +165,7 @@ class Spans:
         )
         known = self._requests.get(key)
         if known is None:
-            known = _keep(self._requests, key, self._new_request_constants(taken))
+            known = self._requests.keep(key, self._new_request_constants(taken))
         return known
 
     def _new_request_constants(self, taken: Taken) -> bytes:
@@ -175,7 +177,7 @@ class Spans:
             names.HTTP_ROUTE: record.route,
             names.HTTP_STATUS: record.status,
             names.OPERATION: names.operation(record.action) if generates else None,
-            names.PROVIDER: names.provider(record.provider) if record.provider is not None else None,
+            names.PROVIDER: names.provider(record.provider),
             names.REQUEST_MODEL: record.requested_model,
             names.RESPONSE_MODEL: record.model,
             names.REQUEST_STREAM: record.stream if generates else None,
@@ -204,7 +206,7 @@ class Spans:
         )
         known = self._attempts.get(key)
         if known is None:
-            known = _keep(self._attempts, key, self._new_attempt_constants(record, outcome, parameters))
+            known = self._attempts.keep(key, self._new_attempt_constants(record, outcome, parameters))
         return known
 
     def _new_attempt_constants(self, record: Record, outcome: Outcome, parameters: Parameters) -> bytes:
@@ -239,10 +241,3 @@ def _failure(message: str | None, kind: str | None) -> bytes:
 def _finished(parts: list[bytes]) -> bytes:
     span = b"".join(parts)
     return _SPANS + varint(len(span)) + span
-
-
-def _keep(kept: dict[tuple[Any, ...], bytes], key: tuple[Any, ...], value: bytes) -> bytes:
-    if len(kept) >= _MOST_KEPT:
-        kept.clear()
-    kept[key] = value
-    return value
