@@ -9,7 +9,7 @@ from routeiq_sdk.events.attempt import AttemptV1
 from routeiq_sdk.events.contract import CONTRACTS, Contract
 from routeiq_sdk.events.decision_v1 import RouterDecisionV1
 from routeiq_sdk.events.decision_v2 import RouterDecisionV2
-from routeiq_sdk.events.guard import GuardV1
+from routeiq_sdk.events.guard import GUARD_HOOKS, GuardV1
 from routeiq_sdk.events.of_record import events_of
 from routeiq_sdk.events.sign_in import SignInV1
 from routeiq_sdk.events.tool_call import ToolCallV1
@@ -17,6 +17,7 @@ from routeiq_sdk.events.usage import UsageV1
 
 __all__ = [
     "CONTRACTS",
+    "GUARD_HOOKS",
     "AdminV1",
     "AdmissionV1",
     "AttemptV1",

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from routeiq_sdk.events.contract import Contract
+
+GuardHook = Literal["guard_request", "guard_during", "guard_response", "stream_filter", "guard_tool_call"]
+GUARD_HOOKS: frozenset[str] = frozenset(get_args(GuardHook))
+"""The hooks of guards; objections at other hooks are not theirs."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -22,7 +26,7 @@ class GuardV1(Contract, name="routeiq.guard.v1"):
     """The trace of the request, 32 hex digits."""
     guard: str
     """The plugin."""
-    stage: Literal["guard_request", "guard_during", "guard_response", "stream_filter", "guard_tool_call"]
+    stage: GuardHook
     """What it looked at."""
     action: Literal["reject", "replace", "stop", "fail"]
     """What it did: refused, changed the text, ended a stream, or failed (which refuses)."""

@@ -22,12 +22,11 @@ from routeiq_sdk.events.decision_v1 import (
     Timings,
 )
 from routeiq_sdk.events.decision_v2 import Reward, RouterDecisionV2, ScoredCandidate
-from routeiq_sdk.events.guard import GuardV1
+from routeiq_sdk.events.guard import GUARD_HOOKS, GuardV1
 from routeiq_sdk.events.usage import UsageV1
 from routeiq_sdk.values.decision import Candidate, Decision
 from routeiq_sdk.values.records import Record
 
-_GUARDS = frozenset({"guard_request", "guard_during", "guard_response", "stream_filter", "guard_tool_call"})
 _TOLD_ELSEWHERE = frozenset({"experiment", "features", "feature_reference", "policy", "profile", "query_length"})
 _NOBODY = "0" * 32
 
@@ -56,7 +55,9 @@ def admission_of(record: Record) -> AdmissionV1 | None:
     """The refusal before any provider was called; `None` when there was none, or when a guard refused."""
     if record.stage is None or record.stage == "guard":
         return None
-    plugin = next((r.plugin for r in record.rulings if r.action in ("reject", "fail") and r.hook not in _GUARDS), None)
+    plugin = next(
+        (r.plugin for r in record.rulings if r.action in ("reject", "fail") and r.hook not in GUARD_HOOKS), None
+    )
     return AdmissionV1(
         event_id=f"{record.request_id}-admission",
         timestamp_utc=moment(record.at),
@@ -80,7 +81,7 @@ def admission_of(record: Record) -> AdmissionV1 | None:
 def guards_of(record: Record) -> Iterator[GuardV1]:
     """One event for each objection of a guard."""
     for number, ruling in enumerate(record.rulings, start=1):
-        if ruling.hook in _GUARDS:
+        if ruling.hook in GUARD_HOOKS:
             yield GuardV1(
                 event_id=f"{record.request_id}-guard-{number}",
                 timestamp_utc=moment(record.at),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from routeiq_sdk import Record
+from routeiq_sdk.events import GUARD_HOOKS
 from routeiq_sdk.messages import Messages
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ _WHO = frozenset(
     )
 )
 _KEYS = re.compile(r"\b(?:sk|pk|rk|xai|gsk|AIza|ghp|gho|hf|AKIA|ASIA)[-_A-Za-z0-9*.]{8,}|\b[Bb]earer\s+\S{8,}")
-_GUARDS = frozenset({"guard_request", "guard_during", "guard_response", "stream_filter", "guard_tool_call"})
 _MODES = {"guard_request": "pre_call", "guard_during": "during_call", "guard_tool_call": "pre_mcp_call"}
 _STATUSES = {"fail": "guardrail_failed_to_respond"}
 
@@ -219,7 +219,7 @@ def _guards(record: Record) -> list[Payload] | None:
             "guardrail_status": _STATUSES.get(ruling.action, "guardrail_intervened"),
         }
         for ruling in record.rulings
-        if ruling.hook in _GUARDS
+        if ruling.hook in GUARD_HOOKS
     ]
     return found or None
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 from routeiq_otel import names
 from routeiq_otel.metric_encoding import CUMULATIVE, DELTA, counter, gauge, level, point
-from routeiq_otel.span_events import GUARDS
 from routeiq_sdk import Gateway
+from routeiq_sdk.events import GUARD_HOOKS
 
 
 class Levels:
@@ -33,7 +33,9 @@ class Levels:
             return one(self._grown((*key, *told.values()), count), **told)
 
         hooks = [(*name.rpartition(".")[::2], figures.calls) for name, figures in vitals.hooks.items()]
-        checks = [grown(calls, "check", plugin=plugin, hook=hook) for plugin, hook, calls in hooks if hook in GUARDS]
+        checks = [
+            grown(calls, "check", plugin=plugin, hook=hook) for plugin, hook, calls in hooks if hook in GUARD_HOOKS
+        ]
         how = self._temporality
         if how == DELTA:
             self._start = now

@@ -13,8 +13,8 @@ from routeiq_otel.instruments import Instruments
 from routeiq_otel.kept import Kept
 from routeiq_otel.places import Places
 from routeiq_otel.series import Exemplar, Histogram, Sum
-from routeiq_otel.span_events import GUARDS
 from routeiq_sdk import Outcome, Record
+from routeiq_sdk.events import GUARD_HOOKS
 
 Labels = dict[str, Value | None]
 _NANO = 1e-9
@@ -146,7 +146,7 @@ class Measuring:
 
     def _objections(self, record: Record) -> None:
         for ruling in record.rulings:
-            if ruling.hook in GUARDS:
+            if ruling.hook in GUARD_HOOKS:
                 told = {names.PLUGIN: ruling.plugin, names.HOOK: ruling.hook, names.RULING_ACTION: ruling.action}
                 self._to.objections.of(told).add(1)
 
@@ -155,7 +155,7 @@ class Measuring:
             self._to.refusals if record.stage in _ENTRY else self._to.denials if record.stage in _GOVERNED else None
         )
         if instrument is not None:
-            plugin = next((r.plugin for r in record.rulings if r.hook not in GUARDS), "routeiq")
+            plugin = next((r.plugin for r in record.rulings if r.hook not in GUARD_HOOKS), "routeiq")
             told = {
                 names.STAGE: record.stage,
                 names.HTTP_STATUS: record.status,

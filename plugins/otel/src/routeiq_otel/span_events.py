@@ -15,10 +15,10 @@ from routeiq_otel.decision import decision_json
 from routeiq_otel.privacy import shown
 from routeiq_otel.protobuf import text, varint
 from routeiq_sdk import Record, Ruling
+from routeiq_sdk.events import GUARD_HOOKS
 from routeiq_sdk.events.of_record import was_routed
 
 Add = Callable[[bytes], None]
-GUARDS = frozenset({"guard_request", "guard_during", "guard_response", "stream_filter", "guard_tool_call"})
 _TIME = struct.Struct("<BQ").pack
 _AT = 0x09
 _EVENTS = b"\x5a"  # Span.events
@@ -83,7 +83,7 @@ def events_of_request(add: Add, record: Record, end: int) -> None:
 
 
 def _ruled(ruling: Ruling, at: int) -> bytes:
-    name = names.GUARD_EVENT if ruling.hook in GUARDS else names.ADMISSION_EVENT
+    name = names.GUARD_EVENT if ruling.hook in GUARD_HOOKS else names.ADMISSION_EVENT
     told = {
         names.PLUGIN: ruling.plugin,
         names.HOOK: ruling.hook,

@@ -12,8 +12,8 @@ from routeiq_prometheus.layout import Layout
 from routeiq_prometheus.places import Places
 from routeiq_prometheus.rows import Rows
 from routeiq_sdk import Event, Outcome, Record
+from routeiq_sdk.events import GUARD_HOOKS
 
-_GUARDS = frozenset({"guard_request", "guard_during", "guard_response", "stream_filter", "guard_tool_call"})
 _CALLER_STAGES = frozenset({"authenticate", "permit"})
 """Refusals at these come as events, for all routes; those of requests for models would else be counted twice."""
 _CORE = "routeiq"
@@ -62,7 +62,7 @@ class Rarely:
     def rulings(self, record: Record) -> None:
         """Count what guards objected."""
         for ruling in record.rulings:
-            if ruling.hook in _GUARDS:
+            if ruling.hook in GUARD_HOOKS:
                 self._add(self._layout.guard, (ruling.plugin, ruling.hook, ruling.action))
 
     def budgets(self, record: Record) -> None:
