@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
@@ -66,6 +69,22 @@ async def run(*command: str | Path, seconds: float, environment: Mapping[str, st
             await process.wait()
     assert process.returncode is not None
     return process.returncode, out.decode(errors="replace")
+
+
+async def tour(name: str, folder: Path, seconds: float) -> tuple[dict[str, Any], str]:
+    """Run an example's tour in this Python; what it tells as JSON, and what it shows beside that."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, str(EXAMPLES / name / "run.py"), "--here", "--json", "--folder", str(folder)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(seconds):
+            out, err = await process.communicate()
+    finally:
+        await end(process)
+    assert process.returncode == 0, err.decode()
+    return json.loads(out), err.decode()
 
 
 async def end(process: asyncio.subprocess.Process) -> None:

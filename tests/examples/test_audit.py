@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import sys
 from pathlib import Path
 
 import pytest
-from example_runs import EXAMPLES, end
+from example_runs import tour
 
-RUN = EXAMPLES / "audit" / "run.py"
 _SECONDS = 150.0
 
 
 @pytest.mark.timeout(180)
 async def test_the_trail_survives_a_kill_and_names_the_forged_event(tmp_path: Path) -> None:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, str(RUN), "--here", "--json", "--folder", str(tmp_path)),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(_SECONDS):
-            out, err = await process.communicate()
-    finally:
-        await end(process)
-    assert process.returncode == 0, err.decode()
-    told = json.loads(out)
+    told, shown = await tour("audit", tmp_path, _SECONDS)
     assert told["questions"] == told["answered"] == told["trail"]["answered_found"] == 30
     assert 15 <= told["kill"]["answered_before"] < 30, "the kill came in the middle"
     assert told["trail"]["begun_only"] <= told["kill"]["under_way"]
@@ -37,7 +22,6 @@ async def test_the_trail_survives_a_kill_and_names_the_forged_event(tmp_path: Pa
     again = told["verified_again"]
     assert (again["ok"], again["code"], again["first_bad"]) == (False, 1, told["forged"]["seq"])
     assert "does not fit its hash" in again["problem"]
-    shown = err.decode()
     assert "the trail holds" in shown
     assert "the trail does NOT hold" in shown
     assert "In short" in shown

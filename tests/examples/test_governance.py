@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import sys
 from pathlib import Path
 
 import pytest
-from example_runs import EXAMPLES, end
+from example_runs import tour
 
-RUN = EXAMPLES / "governance" / "run.py"
 _SECONDS = 150.0
 
 
 @pytest.mark.timeout(180)
 async def test_a_team_spends_its_day_and_no_more(tmp_path: Path) -> None:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, str(RUN), "--here", "--json", "--folder", str(tmp_path)),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(_SECONDS):
-            out, err = await process.communicate()
-    finally:
-        await end(process)
-    assert process.returncode == 0, err.decode()
-    told = json.loads(out)
+    told, shown = await tour("governance", tmp_path, _SECONDS)
     assert (told["refusal"]["status"], told["refusal"]["type"]) == (422, "budget_exceeded")
     assert told["answered"] == told["rows"] > 5
     assert told["ledger_nano_usd"] == told["report_nano_usd"] <= told["cap_nano_usd"]
     assert told["ledger_nano_usd"] > told["cap_nano_usd"] * 0.8
-    shown = err.decode()
     assert "team A gets 50 usd a day" in shown
     assert "spend by team" in shown

@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import sys
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from example_runs import EXAMPLES, end
+from example_runs import tour
 
-RUN = EXAMPLES / "learned-routing" / "run.py"
 _SECONDS = 200.0
 
 
 @pytest.mark.timeout(240)
 async def test_outcomes_become_a_router_that_a_running_gateway_takes_up(tmp_path: Path) -> None:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, str(RUN), "--here", "--json", "--folder", str(tmp_path)),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(_SECONDS):
-            out, err = await process.communicate()
-    finally:
-        await end(process)
-    assert process.returncode == 0, err.decode()
-    told = json.loads(out)
+    told, _ = await tour("learned-routing", tmp_path, _SECONDS)
     assert told["simulated"] is True
 
     rows = [json.loads(line) for line in (tmp_path / "outcomes.jsonl").read_text(encoding="utf-8").splitlines()]

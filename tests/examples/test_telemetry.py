@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import sys
 from pathlib import Path
 
 import pytest
-from example_runs import EXAMPLES, end
+from example_runs import tour
 
-RUN = EXAMPLES / "telemetry" / "run.py"
 _SECONDS = 120.0
 
 
 @pytest.mark.timeout(150)
 async def test_traces_metrics_and_webhooks_tell_the_same(tmp_path: Path) -> None:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, str(RUN), "--here", "--json", "--folder", str(tmp_path)),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(_SECONDS):
-            out, err = await process.communicate()
-    finally:
-        await end(process)
-    assert process.returncode == 0, err.decode()
-    told = json.loads(out)
+    told, shown = await tour("telemetry", tmp_path, _SECONDS)
     assert told["requests"] == 20
     assert told["spans"] == {"requests": 20, "calls": 21, "failed": 1}
     assert told["exports"]["metrics"] > 0
@@ -44,7 +29,7 @@ async def test_traces_metrics_and_webhooks_tell_the_same(tmp_path: Path) -> None
     assert failed.endswith("FAILED")
     assert answered.startswith("  chat sim-sage")
     assert "requests/s" in told["top"]
-    assert "OpenTelemetry: what the collector got" in err.decode()
+    assert "OpenTelemetry: what the collector got" in shown
 
 
 def counted(lines: list[str], metric: str) -> float:
