@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import orjson
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from routeiq.errors import UpstreamError
 from routeiq.request import frames
+from routeiq.request.pieces import TEXTS
 from routeiq.request.relay import Relay
 from routeiq.request.stream_guard import Stopped, StreamGuard
 from routeiq.surfaces.chat import ChatSurface
@@ -121,8 +122,8 @@ def documents(out: bytes) -> list[dict[str, Any]]:
 
 
 def text_of(wire: str, out: bytes) -> str:
-    rules = frames.RULES[wire]
-    return "".join(rules.text(document) or "" for document in documents(out))
+    pieces = (piece for document in documents(out) for piece in TEXTS[wire].pieces(document))
+    return "".join(piece.text for piece in pieces if piece.channel.part == "text")
 
 
 CUTS = st.lists(st.integers(0, 4000), max_size=6)
@@ -244,13 +245,35 @@ class Stopping:
         return [self.held] if self.held else []
 
 
+class Awaited:
+    """A filter as the guard wants it: one that can be awaited."""
+
+    def __init__(self, item: Holding | Stopping) -> None:
+        self.item = item
+
+    async def feed(self, delta: str) -> list[str] | Stop:
+        return self.item.feed(delta)
+
+    async def end(self) -> list[str] | Stop:
+        return self.item.end()
+
+
+def guarding(wire: str, make: Callable[[], Sequence[Holding | Stopping]], *parts: str) -> StreamGuard:
+    """A guard of these parts of a stream, or of its text."""
+
+    def filters(part: str) -> Any:
+        return [Awaited(item) for item in make()] if part in (parts or ("text",)) else []
+
+    return StreamGuard(filters, wire)
+
+
 @pytest.mark.parametrize("wire", WIRES)
 @settings(max_examples=50, deadline=None)
 @given(pieces=PIECES, cuts=CUTS, lags=st.lists(st.integers(0, 30), min_size=1, max_size=3))
 def test_filters_that_hold_text_back_lose_none_of_it(
     wire: str, pieces: list[str], cuts: list[int], lags: list[int]
 ) -> None:
-    guard = StreamGuard(lambda: [Holding(lag) for lag in lags], frames.RULES[wire])
+    guard = guarding(wire, lambda: [Holding(lag) for lag in lags])
     out, relay = relayed(wire, WIRES[wire][0](pieces), cuts, guard=guard)
     assert isinstance(relay, Relay), relay
     assert text_of(wire, out) == "".join(pieces)
@@ -262,7 +285,7 @@ def test_filters_that_hold_text_back_lose_none_of_it(
 @given(pieces=st.lists(st.sampled_from(["a", "b", "ab", "stop", "st", "op", ""]), max_size=8), cuts=CUTS)
 def test_a_filter_stops_at_the_same_place_for_any_cut(wire: str, pieces: list[str], cuts: list[int]) -> None:
     def through(places: list[int]) -> tuple[bytes, Any]:
-        guard = StreamGuard(lambda: [Stopping("stop")], frames.RULES[wire])
+        guard = guarding(wire, lambda: [Stopping("stop")])
         return relayed(wire, WIRES[wire][0](pieces), places, guard=guard)
 
     (out, ended), (whole, same) = through(cuts), through([])
@@ -286,7 +309,7 @@ def test_each_text_block_gets_filters_of_its_own() -> None:
 
     first, second = (message_events([text]) for text in ("one", "two"))
     events = [*list(sse.frames(first))[:4], *list(sse.frames(second))[1:]]
-    guard = StreamGuard(make, frames.RULES["anthropic-messages"])
+    guard = guarding("anthropic-messages", make)
     out, relay = relayed("anthropic-messages", b"".join(events), [], guard=guard)
     assert isinstance(relay, Relay)
     assert text_of("anthropic-messages", out) == "onetwo"
@@ -304,7 +327,91 @@ def test_restamping_leaves_a_stream_alone_that_names_no_model() -> None:
 
 def test_the_text_completion_surface_is_filtered_on_its_own_field() -> None:
     event = {"choices": [{"index": 0, "text": "hello", "finish_reason": None}], "model": "up-model"}
-    guard = StreamGuard(lambda: [Holding(3)], frames.RULES[CompletionSurface().wire])
-    out = guard.feed(sse.frame(orjson.dumps(event)))
+    guard = guarding(CompletionSurface().wire, lambda: [Holding(3)])
+    out = asyncio.run(guard.feed(sse.frame(orjson.dumps(event))))
     assert documents(out)[0]["choices"][0]["text"] == "he"
-    assert documents(guard.end())[0]["choices"][0]["text"] == "llo"
+    assert documents(asyncio.run(guard.end()))[0]["choices"][0]["text"] == "llo"
+
+
+def chunk(*choices: dict[str, Any]) -> bytes:
+    return sse.frame(orjson.dumps({"id": "c", "object": "chat.completion.chunk", "choices": list(choices)}))
+
+
+def delta(index: int = 0, finish: str | None = None, logprobs: Any = None, **fields: Any) -> dict[str, Any]:
+    return {"index": index, "delta": fields, "finish_reason": finish, "logprobs": logprobs}
+
+
+def call(arguments: str, number: int = 0) -> list[dict[str, Any]]:
+    return [{"index": number, "function": {"arguments": arguments}}]
+
+
+def through(guard: StreamGuard, *events: bytes) -> list[dict[str, Any]]:
+    async def run() -> bytes:
+        return b"".join([await guard.feed(event) for event in events]) + await guard.end()
+
+    return documents(asyncio.run(run()))
+
+
+def said(out: list[dict[str, Any]]) -> dict[tuple[str, int, str | int], str]:
+    texts: dict[tuple[str, int, str | int], str] = {}
+    for document in out:
+        for piece in TEXTS["openai-chat"].pieces(document):
+            texts[piece.channel] = texts.get(piece.channel, "") + piece.text
+    return texts
+
+
+def test_every_choice_and_every_call_is_filtered_on_its_own_and_loses_nothing() -> None:
+    guard = guarding("openai-chat", lambda: [Holding(5)], "text", "reasoning", "refusal", "arguments")
+    out = through(
+        guard,
+        chunk(delta(0, role="assistant", content="Hello "), delta(1, content="Other ")),
+        chunk(delta(0, reasoning_content="I think that"), delta(1, content="choice")),
+        chunk(delta(0, content="world"), delta(1, refusal="No, sorry")),
+        chunk(delta(0, tool_calls=[*call('{"a": 1', 0), *call('{"b":', 1)])),
+        chunk(delta(0, tool_calls=[*call("2}", 0), *call(" 3}", 1)])),
+        chunk(delta(1, finish="stop")),
+        chunk(delta(0, finish="tool_calls")),
+    )
+    assert said(out) == {
+        ("text", 0, "content"): "Hello world",
+        ("text", 1, "content"): "Other choice",
+        ("reasoning", 0, "reasoning_content"): "I think that",
+        ("refusal", 1, "refusal"): "No, sorry",
+        ("arguments", 0, 0): '{"a": 12}',
+        ("arguments", 0, 1): '{"b": 3}',
+    }
+    assert out[0]["choices"][0]["delta"]["role"] == "assistant"
+    ends = [choice["index"] for document in out for choice in document["choices"] if choice["finish_reason"]]
+    assert ends == [1, 0]
+
+
+@pytest.mark.parametrize("part", ["reasoning", "arguments", "refusal"])
+def test_a_word_in_any_part_of_a_stream_can_stop_it(part: str) -> None:
+    fields = {
+        "reasoning": [{"reasoning_content": "st"}, {"reasoning_content": "op"}],
+        "arguments": [{"tool_calls": call('{"a": "st')}, {"tool_calls": call('op"}')}],
+        "refusal": [{"refusal": "st"}, {"refusal": "op"}],
+    }[part]
+    guard = guarding("openai-chat", lambda: [Stopping("stop")], part)
+    through(guard, *(chunk(delta(**each)) for each in fields))
+    assert isinstance(guard.refusal, Stopped)
+
+
+def test_a_comment_between_two_pieces_does_not_let_out_what_is_held() -> None:
+    guard = guarding("openai-chat", lambda: [Stopping("stop")])
+    out = through(guard, chunk(delta(content="a st")), b": still here\n\n", chunk(delta(content="op")))
+    assert isinstance(guard.refusal, Stopped)
+    assert "".join(said(out).values()) == "a"
+
+
+def test_what_cannot_be_read_is_not_passed_by_a_guard() -> None:
+    guard = guarding("openai-chat", lambda: [Stopping("stop")])
+    assert asyncio.run(guard.feed(b"data: stop\n\n")) == b""
+
+
+def test_the_probabilities_of_a_text_that_was_held_back_are_not_told() -> None:
+    told = {"content": [{"token": "secret", "logprob": -0.1}]}
+    guard = guarding("openai-chat", lambda: [Holding(3)])
+    out = through(guard, chunk(delta(content="secret", logprobs=told)), chunk(delta(finish="stop")))
+    assert said(out)["text", 0, "content"] == "secret"
+    assert all(choice.get("logprobs") is None for document in out for choice in document["choices"])

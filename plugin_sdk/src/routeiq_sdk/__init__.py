@@ -18,7 +18,7 @@ from routeiq_sdk.errors import (
     StoreUnavailable,
     WrongPhase,
 )
-from routeiq_sdk.filters import StreamFilter, StreamMeter
+from routeiq_sdk.filters import AsyncStreamFilter, StreamFilter, StreamMeter
 from routeiq_sdk.gateway import Embedder, Gateway
 from routeiq_sdk.hooks.marks import hookimpl
 from routeiq_sdk.plugin import API_VERSION, FromLitellm, Need, Plugin, PluginConfig
@@ -34,6 +34,7 @@ from routeiq_sdk.values.vitals import Vitals
 
 __all__ = [
     "API_VERSION",
+    "AsyncStreamFilter",
     "Attempt",
     "BatchQueue",
     "Candidate",

@@ -37,6 +37,20 @@ class StreamFilter(Protocol):
         """The text is over: return what was held back, or `Stop`."""
 
 
+class AsyncStreamFilter(Protocol):
+    """A stream filter that may wait, for instance for a service that judges. The stream stands still while it does, so
+    it should gather text and ask once a window.
+
+    Each answer must come within the deadline of a stage.
+    """
+
+    async def feed(self, delta: str) -> list[str] | Stop:
+        """As `StreamFilter.feed`."""
+
+    async def end(self) -> list[str] | Stop:
+        """As `StreamFilter.end`."""
+
+
 class StreamMeter(Protocol):
     """Counts one stream as it passes and holds more for it before it goes on."""
 

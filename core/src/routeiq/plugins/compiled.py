@@ -65,6 +65,8 @@ class Pipeline:
     guard_request: Calls = ()
     guard_during: Calls = ()
     stream_filter: Calls = ()
+    stream_part_filter: Calls = ()
+    apply_guard: Calls = ()
     guard_response: Calls = ()
     select_model: Calls = ()
     filter_deployments: Calls = ()

@@ -26,7 +26,7 @@ from routeiq.upstream.base import Whole
 from routeiq.wires.body import Body, Malformed, as_raw, read_fields, value_of, write_fields
 from routeiq.wires.reading import Untranslatable
 from routeiq.wires.text import estimate_tokens
-from routeiq_sdk import Context, Reject, Replace, RequestError, StreamFilter, Usage
+from routeiq_sdk import Context, Reject, Replace, RequestError, Usage
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
@@ -202,16 +202,19 @@ class Delivery:
             await services.attempts.finished(ctx, served, usage, failure)
 
     def _stream_guard(self) -> StreamGuard | None:
-        calls = self._services.pipeline.stream_filter
-        if not calls:
+        pipeline = self._services.pipeline
+        if not (pipeline.stream_filter or pipeline.stream_part_filter):
             return None
         ctx, errors = self._ctx, self._services.errors
 
-        def make() -> Sequence[StreamFilter]:
-            found: list[StreamFilter] = []
-            for call in calls:
+        def make(part: str) -> Sequence[WatchedFilter]:
+            asked = [(call, (ctx,)) for call in pipeline.stream_filter] if part == "text" else []
+            if part != "text":
+                asked = [(call, (ctx, part)) for call in pipeline.stream_part_filter]
+            found: list[WatchedFilter] = []
+            for call, arguments in asked:
                 try:
-                    item = gates.ask_now(call, ctx)
+                    item = gates.ask_now(call, *arguments)
                 except Exception as error:
                     gates.failed(call, ctx, error)
                     raise errors.plugin_failed(call.plugin, call.hook) from None
@@ -219,7 +222,7 @@ class Delivery:
                     found.append(WatchedFilter(item, call, ctx, errors))
             return found
 
-        return StreamGuard(make, frames.RULES[self._surface.wire])
+        return StreamGuard(make, self._surface.wire)
 
     def _stream_meter(self, wire: str) -> Metering | None:
         ctx, found = self._ctx, list[Metered]()

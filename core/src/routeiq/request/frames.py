@@ -1,4 +1,4 @@
-"""Looking at the events of a running stream as they pass, on each wire: usage, proper end, errors, text.
+"""Looking at the events of a running stream as they pass, on each wire: usage, proper end, errors.
 
 It reads and rewrites single events; sending them is `relay`'s business.
 """
@@ -61,15 +61,6 @@ class FrameRules(Protocol):
 
     def error(self, block: bytes) -> Document | None:
         """The error object, when the provider sent one instead of going on."""
-
-    def text(self, document: Document) -> str | None:
-        """The text that the event adds; `None` when it adds none."""
-
-    def with_text(self, document: Document, text: str) -> Document:
-        """The same event with other text."""
-
-    def closes_text(self, document: Document) -> bool:
-        """Whether text that is still held back must go out before this event."""
 
 
 def parse(raw: bytes) -> Frame:
@@ -154,9 +145,6 @@ def restamp(model: str) -> Callable[[bytes], bytes]:
 class OpenAIFrames:
     """Chat completions and legacy completions."""
 
-    def __init__(self, text_field: str) -> None:
-        self._chat = text_field == "content"
-
     def usage(self, document: Document, known: Usage | None) -> Usage | None:
         """The last usage object counts."""
         return usages.from_chat(document.get("usage")) or known
@@ -178,27 +166,6 @@ class OpenAIFrames:
         if b'"error"' not in block or _ERROR.search(block) is None:
             return None
         return _error_document(block)
-
-    def text(self, document: Document) -> str | None:
-        """The text of the first choice that has one."""
-        for choice in document.get("choices") or ():
-            text = (choice.get("delta") or {}).get("content") if self._chat else choice.get("text")
-            if isinstance(text, str) and text:
-                return text
-        return None
-
-    def with_text(self, document: Document, text: str) -> Document:
-        """The event with `text` in its first choice."""
-        choice = dict(document["choices"][0])
-        if self._chat:
-            choice["delta"] = {**(choice.get("delta") or {}), "content": text}
-        else:
-            choice["text"] = text
-        return {**document, "choices": [choice, *document["choices"][1:]]}
-
-    def closes_text(self, document: Document) -> bool:
-        """A finish reason, or the start of tool calls."""
-        return any(choice.get("finish_reason") for choice in document.get("choices") or ())
 
 
 class AnthropicFrames:
@@ -233,34 +200,10 @@ class AnthropicFrames:
         """`event: error`."""
         return _error_document(block) if b"event: error" in block else None
 
-    def text(self, document: Document) -> str | None:
-        """The text of a text delta."""
-        delta = document.get("delta")
-        if (
-            document.get("type") == "content_block_delta"
-            and isinstance(delta, dict)
-            and delta.get("type") == "text_delta"
-        ):
-            text = delta.get("text")
-            return text if isinstance(text, str) and text else None
-        return None
-
-    def with_text(self, document: Document, text: str) -> Document:
-        """The same delta with other text."""
-        return {
-            "type": "content_block_delta",
-            "index": document.get("index", 0),
-            "delta": {"type": "text_delta", "text": text},
-        }
-
-    def closes_text(self, document: Document) -> bool:
-        """The end of a content block."""
-        return document.get("type") == "content_block_stop"
-
 
 RULES: dict[str, FrameRules] = {
-    "openai-chat": OpenAIFrames("content"),
-    "openai-completion": OpenAIFrames("text"),
+    "openai-chat": OpenAIFrames(),
+    "openai-completion": OpenAIFrames(),
     "anthropic-messages": AnthropicFrames(),
 }
 

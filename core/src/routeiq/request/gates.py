@@ -161,7 +161,7 @@ def ruled(call: Call, ctx: Context, objection: Reject | Replace | Stop) -> None:
     elif isinstance(objection, Stop):
         ruling = Ruling(call.hook, call.plugin, "stop", 0, objection.type)
     else:
-        ruling = Ruling(call.hook, call.plugin, "replace")
+        ruling = Ruling(call.hook, call.plugin, "replace", 0, objection.reason)
     ctx.rulings.append(ruling)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from routeiq.errors import Errors
 from routeiq.plugins.compiled import Call
 from routeiq.request import frames, gates
+from routeiq.request.pieces import TEXTS
 from routeiq.request.stream_guard import Stopped
 from routeiq.request.translation import chunk_reader
 from routeiq.wires import sse
@@ -37,7 +38,7 @@ class Metering:
         self._meters = meters
         self._chat = wire in ("openai-chat", "anthropic-messages")
         self._reader = chunk_reader(wire)
-        self._rules = frames.RULES[wire]
+        self._texts = TEXTS[wire]
         self._ctx = ctx
         self._errors = errors
         self._events = 0
@@ -74,7 +75,7 @@ class Metering:
     def _output(self, raw: bytes) -> str:
         if not self._chat:
             document = frames.parse(raw).document
-            return (self._rules.text(document) or "") if document is not None else ""
+            return "".join(piece.text for piece in self._texts.pieces(document)) if document is not None else ""
         try:
             return "".join(delta_output(chunk) for chunk in self._reader.read(raw))
         except Untranslatable:

@@ -99,7 +99,7 @@ class Relay:
             raise UpstreamError(
                 "cut", 0, "APIConnectionError", "the provider closed the stream before its answer was complete"
             )
-        closing = self._closing()
+        closing = await self._closing()
         passed.ended = True
         if closing:
             await send(closing)
@@ -115,7 +115,7 @@ class Relay:
             pass  # what comes after the answer is no part of it
 
     async def _pass(self, block: bytes, send: Send) -> None:
-        out = self._turn(block)
+        out = await self._turn(block)
         if out:
             self.passed.sent += len(out)
             await send(out)
@@ -129,18 +129,18 @@ class Relay:
         sound = list(itertools.takewhile(lambda raw: self._rules.error(raw) is None, sse.frames(block)))
         return b"".join(sound)
 
-    def _turn(self, block: bytes) -> bytes:
+    async def _turn(self, block: bytes) -> bytes:
         block = self._restamp(block) if self._translation is None else self._translated(block)
         if self._openai and (match := frames.USAGE.search(block)) is not None:
             block = self._tell_usage(block, match.start())
         if self._guard is not None and block:
-            block = self._guard.feed(block)
+            block = await self._guard.feed(block)
         return block
 
-    def _closing(self) -> bytes:
+    async def _closing(self) -> bytes:
         out = self._translation.end() if self._translation is not None else b""
         if self._guard is not None:
-            out = (self._guard.feed(out) if out else b"") + self._guard.end()
+            out = (await self._guard.feed(out) if out else b"") + await self._guard.end()
             if self._guard.refusal is not None:
                 return out
         if self._translation is None and self._openai and not self.passed.ended:

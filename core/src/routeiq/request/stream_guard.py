@@ -1,20 +1,23 @@
-"""Runs the plugins' stream filters over the text of a stream, whatever its wire.
+"""Runs the plugins' stream filters over the texts of a stream, whatever its wire.
 
 Filters see text only; this module puts what they let through back into events.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from routeiq.errors import Errors
 from routeiq.plugins.compiled import Call
 from routeiq.request import frames, gates
+from routeiq.request.pieces import TEXTS, Channel, Document, Piece
 from routeiq.wires import sse
-from routeiq_sdk import Context, RequestError, Stop, StreamFilter
+from routeiq_sdk import AsyncStreamFilter, Context, RequestError, Stop, StreamFilter
 
-MakeFilters = Callable[[], Sequence[StreamFilter]]
+Answer = list[str] | Stop
+_DONE = b"[DONE]"
 
 
 class Stopped(Exception):
@@ -30,29 +33,34 @@ class WatchedFilter:
 
     __slots__ = ("_call", "_ctx", "_errors", "_filter")
 
-    def __init__(self, item: StreamFilter, call: Call, ctx: Context, errors: Errors) -> None:
+    def __init__(self, item: StreamFilter | AsyncStreamFilter, call: Call, ctx: Context, errors: Errors) -> None:
         self._filter = item
         self._call = call
         self._ctx = ctx
         self._errors = errors
 
-    def feed(self, delta: str) -> list[str] | Stop:
+    async def feed(self, delta: str) -> Answer:
         """The filter's answer to a piece of text. Raises `RequestError` when it has none."""
-        return self._answer(self._filter.feed, delta)
+        return await self._answer(self._filter.feed, delta)
 
-    def end(self) -> list[str] | Stop:
+    async def end(self) -> Answer:
         """The filter's last answer. Raises `RequestError` when it has none."""
-        return self._answer(self._filter.end)
+        return await self._answer(self._filter.end)
 
-    def _answer(self, ask: Callable[..., list[str] | Stop], *text: str) -> list[str] | Stop:
+    async def _answer(self, ask: Callable[..., Answer | Awaitable[Answer]], *text: str) -> Answer:
         started = time.perf_counter_ns()
         try:
             answer = ask(*text)
+            if not isinstance(answer, list | Stop):
+                async with asyncio.timeout(gates.STAGE_SECONDS):
+                    answer = await answer
             if not isinstance(answer, Stop):
                 "".join(answer)
             else:
                 gates.ruled(self._call, self._ctx, answer)
             return answer
+        except RequestError:
+            raise
         except Exception as error:
             gates.failed(self._call, self._ctx, error)
             raise self._errors.plugin_failed(self._call.plugin, self._call.hook) from None
@@ -60,86 +68,125 @@ class WatchedFilter:
             self._call.stats.total_ns += time.perf_counter_ns() - started
 
 
-class StreamGuard:
-    """One stream's filters. Where a wire has several text blocks, each block gets fresh filters, since held-back text
-    cannot move from one block to the next. Once a filter ended the stream, `refusal` says how."""
+MakeFilters = Callable[[str], Sequence[WatchedFilter]]
+"""Fresh filters for a part of the stream, in the order of their plugins."""
 
-    def __init__(self, make: MakeFilters, rules: frames.FrameRules) -> None:
+
+class _Guarded:
+    """One channel: its filters, and an event of it as the model for those that carry what was held back."""
+
+    __slots__ = ("_filters", "frame", "model")
+
+    def __init__(self, filters: Sequence[WatchedFilter], frame: frames.Frame, model: Document) -> None:
+        self._filters = filters
+        self.frame = frame
+        self.model = model
+
+    async def through(self, text: str) -> str:
+        """What of `text`, and of what was held back, may go out."""
+        pieces = [text]
+        for item in self._filters:
+            pieces = await _fed(item, pieces)
+        return "".join(pieces)
+
+    async def rest(self) -> str:
+        """The text is over: what was held back."""
+        pieces: list[str] = []
+        for item in self._filters:
+            pieces = await _fed(item, pieces) + _allowed(await item.end())
+        return "".join(pieces)
+
+
+class StreamGuard:
+    """One stream's filters. Every text of the stream (of a choice, a content block, a call) has filters of its own,
+    since held-back text cannot move from one to another. Once a filter ended the stream, `refusal` says how."""
+
+    def __init__(self, make: MakeFilters, wire: str) -> None:
         self._make = make
-        self._rules = rules
-        self._filters: Sequence[StreamFilter] | None = make()
-        self._last: frames.Frame | None = None
+        self._texts = TEXTS[wire]
+        self._made: Sequence[WatchedFilter] | None = make("text")  # a plugin that cannot begin fails before the answer
+        self._channels: dict[Channel, _Guarded] = {}
         self.refusal: Stopped | RequestError | None = None
 
-    def feed(self, block: bytes) -> bytes:
+    async def feed(self, block: bytes) -> bytes:
         """What of a block may go out; how events were gathered into blocks makes no difference."""
         out: list[bytes] = []
         try:
-            self._feed(block, out)
+            for raw in sse.frames(block):
+                await self._event(raw, out)
         except (Stopped, RequestError) as refusal:
             self.refusal = refusal
         return b"".join(out)
 
-    def _feed(self, block: bytes, out: list[bytes]) -> None:
-        for raw in sse.SseSplitter().feed(block):
-            frame = frames.parse(raw)
-            document = frame.document
-            text = self._rules.text(document) if document is not None else None
-            if document is not None and text is not None:
-                self._last = frame
-                passed = "".join(self._through(text))
-                if self._rules.closes_text(document):
-                    passed += self._flush()
-                if passed or self._rules.closes_text(document):
-                    out.append(frames.write(frame, self._rules.with_text(document, passed)))
-                continue
-            if document is None or self._rules.closes_text(document):
-                held = self._held()
-                if held:
-                    out.append(held)
-            out.append(raw)
-
-    def end(self) -> bytes:
-        """What was held back when the stream ended without saying so."""
+    async def end(self) -> bytes:
+        """What was held back when the stream ended without saying so; nothing after a refusal."""
+        out: list[bytes] = []
+        if self.refusal is not None:
+            return b""
         try:
-            return self._held()
+            await self._close(-1, out)
         except (Stopped, RequestError) as refusal:
             self.refusal = refusal
-            return b""
+        return b"".join(out)
 
-    def _held(self) -> bytes:
-        if self._last is None or self._last.document is None:
-            return b""
-        frame, document = self._last, self._last.document
-        text = self._flush()
-        return frames.write(frame, self._rules.with_text(document, text)) if text else b""
+    async def _event(self, raw: bytes, out: list[bytes]) -> None:
+        frame = frames.parse(raw)
+        document = frame.document
+        if document is None:
+            if frame.broken:
+                return  # nobody could look into it, so nobody may let it pass
+            if _DONE in raw:
+                await self._close(-1, out)
+            out.append(raw)
+            return
+        pieces = self._texts.pieces(document)
+        closing = self._texts.closes(document)
+        for piece in pieces:
+            await self._pass(piece, frame, document, closing)
+        if closing is not None:
+            await self._close(closing, out)
+        if not pieces:
+            out.append(raw)
+        elif any(piece.holder[piece.key] for piece in pieces) or not self._texts.worthless(document):
+            out.append(frames.write(frame, document))
 
-    def _through(self, text: str) -> list[str]:
-        if self._filters is None:
-            self._filters = self._make()
-        pieces = [text]
-        for item in self._filters:
-            passed: list[str] = []
-            for piece in pieces:
-                answer = item.feed(piece)
-                if isinstance(answer, Stop):
-                    raise Stopped(answer)
-                passed += answer
-            pieces = passed
-        return pieces
+    async def _pass(self, piece: Piece, frame: frames.Frame, document: Document, closing: int | None) -> None:
+        guarded = self._channels.get(piece.channel)
+        if guarded is None:
+            guarded = _Guarded(self._filters(piece.channel.part), frame, document)
+            self._channels[piece.channel] = guarded
+        text = await guarded.through(piece.text)
+        if closing == -1 or closing == piece.channel.block:
+            del self._channels[piece.channel]
+            text += await guarded.rest()
+        piece.put(text)
 
-    def _flush(self) -> str:
-        filters, self._filters, self._last = self._filters or (), None, None
-        pieces: list[str] = []
-        for item in filters:
-            passed: list[str] = []
-            for piece in pieces:
-                answer = item.feed(piece)
-                if isinstance(answer, Stop):
-                    raise Stopped(answer)
-                passed += answer
-            closing = item.end()
-            if isinstance(closing, Stop):
-                raise Stopped(closing)
-            pieces = passed + closing
-        return "".join(pieces)
+    async def _close(self, block: int, out: list[bytes]) -> None:
+        """Send what the block's texts held back, in the order in which they began."""
+        for channel in [known for known in self._channels if block in (-1, known.block)]:
+            guarded = self._channels.pop(channel)
+            text = await guarded.rest()
+            if text:
+                out.append(_lone_frame(guarded, self._texts.lone(guarded.model, channel, text)))
+
+    def _filters(self, part: str) -> Sequence[WatchedFilter]:
+        made, self._made = (self._made, None) if part == "text" else (None, self._made)
+        return made if made is not None else self._make(part)
+
+
+def _lone_frame(guarded: _Guarded, document: Document) -> bytes:
+    kind = document.get("type")
+    return frames.write(frames.Frame(b"", str(kind) if kind and guarded.frame.event else None, None), document)
+
+
+async def _fed(item: WatchedFilter, pieces: Sequence[str]) -> list[str]:
+    passed: list[str] = []
+    for piece in pieces:
+        passed += _allowed(await item.feed(piece))
+    return passed
+
+
+def _allowed(answer: Answer) -> list[str]:
+    if isinstance(answer, Stop):
+        raise Stopped(answer)
+    return answer

@@ -7,7 +7,9 @@ from typing import Literal, get_args
 
 from routeiq_sdk.events.contract import Contract
 
-GuardHook = Literal["guard_request", "guard_during", "guard_response", "stream_filter", "guard_tool_call"]
+GuardHook = Literal[
+    "guard_request", "guard_during", "guard_response", "stream_filter", "stream_part_filter", "guard_tool_call"
+]
 GUARD_HOOKS: frozenset[str] = frozenset(get_args(GuardHook))
 """The hooks of guards; objections at other hooks are not theirs."""
 
@@ -28,12 +30,12 @@ class GuardV1(Contract, name="routeiq.guard.v1"):
     """The plugin."""
     stage: GuardHook
     """What it looked at."""
-    action: Literal["reject", "replace", "stop", "fail"]
-    """What it did: refused, changed the text, ended a stream, or failed (which refuses)."""
+    action: Literal["reject", "replace", "stop", "fail", "observe"]
+    """What it did: refused, changed the text, ended a stream, failed (which refuses), or only noted what it found."""
     status: int
     """The HTTP status of a refusal; 0 otherwise."""
     reason: str
-    """The class of the objection, as clients see it. No prompt and no answer text."""
+    """The class of the objection, or the kinds of what was found. No prompt and no answer text."""
     principal: str | None
     """The credential's id."""
     team: str | None

@@ -28,9 +28,13 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    """Go on with this JSON body instead: of the request in `guard_request`, of the answer in `guard_response`."""
+    """Go on with this JSON body instead: of the request in `guard_request`, of the answer in `guard_response`.
+
+    `reason` names the kinds of what was changed, for the record; it holds no text.
+    """
 
     body: Mapping[str, Any]
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,8 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What a plugin objected at a gate, for the record. `action` is `reject`, `replace`, `stop` or `fail`.
+    """What a plugin objected at a gate, for the record. `action` is `reject`, `replace`, `stop`, `fail`, or `observe`
+    (it found something and let it pass).
 
     `status` is the HTTP status of a refusal (0 otherwise), `reason` the type of its error: no text of prompts.
     """
