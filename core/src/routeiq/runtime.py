@@ -36,7 +36,7 @@ from routeiq.request.pool import Pools
 from routeiq.request.routing import Router, VirtualModel
 from routeiq.request.services import Bounds, Services
 from routeiq.request.settlement import Settlement
-from routeiq.routes import admin, decisions, llm, models, openapi
+from routeiq.routes import admin, decisions, guardrails, llm, models, openapi
 from routeiq.routes import health as probes
 from routeiq.routes.table import PluginRoutes, RouteTable
 from routeiq.rules import routing_rules
@@ -244,6 +244,7 @@ def _assemble(
         master_key=MasterKey(config.master_key),
         key_header=config.general.litellm_key_header_name,
         bounds=Bounds(config.body_bytes, block.limits.body_seconds, block.limits.json_depth),
+        guardrails=config.guardrail_names,
         rules=rules,
         router=Router(
             pipeline=pipeline,
@@ -335,7 +336,7 @@ def _group(catalog: Catalog, virtual: str, name: str) -> ModelGroup:
 
 def _table(plugins: PluginSet) -> RouteTable:
     table = RouteTable()
-    for source in (llm, models, probes, admin, decisions, openapi):
+    for source in (llm, models, guardrails, probes, admin, decisions, openapi):
         for route in source.routes():
             table.add(route)
     plugins.collect_routes(lambda plugin: PluginRoutes(table, llm.CHAT, plugin))

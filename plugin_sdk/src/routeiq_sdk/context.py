@@ -6,7 +6,7 @@ It has slots, not a dictionary: what a gate has not filled yet raises `WrongPhas
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
 from routeiq_sdk.errors import WrongPhase
@@ -61,7 +61,8 @@ class Context:
     `cost` is in nano-USD, `None` while unknown or when the model is unpriced. `answer_headers` are added to the
     answer's head; a plugin may write into them until the first byte goes out. `action` is what the route declares
     (`chat:create`), `stage` the gate that the request has come to, `rulings` what plugins objected on the way,
-    `budgets` those that bind it (whoever keeps budgets adds them),
+    `budgets` those that bind it (whoever keeps budgets adds them), `redactors` what sinks put every text through that
+    they keep (guards that only look on add them),
     `credential` what the caller presented, from wherever the gateway looks for one.
     """
 
@@ -86,6 +87,7 @@ class Context:
         "path",
         "price_version",
         "received_at",
+        "redactors",
         "request_id",
         "route",
         "routing_ms",
@@ -137,6 +139,7 @@ class Context:
         self.routing_ms: float | None = None
         self.rulings: list[Ruling] = []
         self.budgets: list[Budget] = []
+        self.redactors: list[Callable[[str], str]] = []
         self.stage: str = "door"
         self._kept: dict[object, Any] | None = None
         self._trace: TraceContext | None = None

@@ -120,7 +120,7 @@ class Messages:
             return None
         body = asked.json()
         told = {name: body[name] for name in ("system", "messages", "input", "prompt", "tools") if name in body}
-        return self._shown(told if len(told) > 1 else next(iter(told.values()), None), mode)
+        return self._shown(ctx, told if len(told) > 1 else next(iter(told.values()), None), mode)
 
     def answer(self, ctx: Context) -> Any:
         """The answer: its JSON body, or the text of a stream; `None` when nothing may be kept or nothing came."""
@@ -129,21 +129,23 @@ class Messages:
             return None
         text = ctx.kept(self, KeptText)
         if text is not None:
-            return self._shown(text.text(), mode)
+            return self._shown(ctx, text.text(), mode)
         whole = ctx.kept(self, KeptAnswer)
-        return self._shown(dict(whole.body), mode) if whole is not None else None
+        return self._shown(ctx, dict(whole.body), mode) if whole is not None else None
 
-    def _shown(self, value: Any, mode: Mode) -> Any:
+    def _shown(self, ctx: Context, value: Any, mode: Mode) -> Any:
         if isinstance(value, str):
+            for redact in ctx.redactors:
+                value = redact(value)
             text = value if len(value) <= self._most else value[: self._most] + "[cut]"
             if mode == "masked":
                 for pattern in self._patterns:
                     text = pattern.sub(_MASK, text)
             return text
         if isinstance(value, Mapping):
-            return {str(name): self._shown(each, mode) for name, each in value.items()}
+            return {str(name): self._shown(ctx, each, mode) for name, each in value.items()}
         if isinstance(value, list | tuple):
-            return [self._shown(each, mode) for each in value]
+            return [self._shown(ctx, each, mode) for each in value]
         return value
 
 

@@ -28,17 +28,20 @@ class CrossCheck:
         router: RouterSettings,
         block: RouteiqBlock,
         problems: Problems,
+        guardrails: frozenset[str] = frozenset(),
     ) -> None:
         self._rows = rows
         self._router = router
         self._block = block
         self._problems = problems
+        self._guardrails = guardrails
         self._patterns = tuple(name for name in names if "*" in name)
         self._groups = names | set(router.model_group_alias)
         self.notices: list[Notice] = []
 
     def run(self, litellm: LitellmSettings) -> None:
         self._ids()
+        self._rows_guardrails()
         for section, settings in (("router_settings", self._router), ("litellm_settings", litellm)):
             for key in _FALLBACKS:
                 if key in settings.model_fields_set:
@@ -70,6 +73,15 @@ class CrossCheck:
             if first is not row:
                 message = f"{row.path}.model_info.id is also that of {first.path} ({first.file}:{first.line})"
                 self._problems.found.append(problem_at(Place(row.file, row.line), message, "give each row its own id"))
+
+    def _rows_guardrails(self) -> None:
+        for row in self._rows:
+            asked = row.litellm_params.extras.get("guardrails")
+            for name in [asked] if isinstance(asked, str) else asked or ():
+                if name not in self._guardrails:
+                    message = f"{row.path}.litellm_params.guardrails: there is no guardrail {name!r}"
+                    mend = "add it to guardrails, or take it from the row"
+                    self._problems.found.append(problem_at(Place(row.file, row.line), message, mend))
 
     def _fallbacks(self, path: KeyPath, fallbacks: Mapping[str, Iterable[str]]) -> None:
         for name, targets in fallbacks.items():

@@ -15,7 +15,7 @@ from routeiq.config.classify import classify
 from routeiq.config.crosscheck import CrossCheck
 from routeiq.config.errors import Problems, problem_at
 from routeiq.config.master_key import master_key_problem
-from routeiq.config.model import Config
+from routeiq.config.model import Config, guardrail_names
 from routeiq.config.notices import Notice
 from routeiq.config.position import Place
 from routeiq.config.references import resolve
@@ -69,7 +69,7 @@ def _build(document: Document, env: Mapping[str, str], strict: bool | None) -> C
         problem = master_key_problem(general.master_key, written, block.server, document.positions, env)
         problems.found += [problem] if problem else []
 
-    cross = CrossCheck(rows, reader.names, written_router, block, problems)
+    cross = CrossCheck(rows, reader.names, written_router, block, problems, guardrail_names(data))
     if sections.sound("routeiq", "router_settings", "litellm_settings"):
         cross.run(litellm)
     report = classify(data, document.positions)

@@ -54,6 +54,11 @@ class Config:
         return self.general.master_key
 
     @property
+    def guardrail_names(self) -> frozenset[str]:
+        """The names of the rows of `guardrails`."""
+        return guardrail_names(self.extra)
+
+    @property
     def body_bytes(self) -> int:
         """Largest request body: the smaller of LiteLLM's `max_request_size_mb` and `routeiq.limits.body_mib`."""
         sizes = [self.routeiq.limits.body_mib]
@@ -75,3 +80,10 @@ class Config:
         if problem:
             raise ConfigErrors([problem])
         return replace(self, routeiq=self.routeiq.model_copy(update={"server": server}))
+
+
+def guardrail_names(document: Mapping[str, Any]) -> frozenset[str]:
+    """The names of the rows of `guardrails` in a document."""
+    rows = document.get("guardrails")
+    named = (row.get("guardrail_name") for row in (rows if isinstance(rows, list) else ()) if isinstance(row, Mapping))
+    return frozenset(name for name in named if isinstance(name, str))

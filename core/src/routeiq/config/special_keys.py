@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from routeiq.config.key_tables.guardrails import CUSTOM_CODE_PLUGIN, GUARD_PLUGINS, PROTECTIVE_CALLBACKS
+from routeiq.config.key_tables.guardrails import CUSTOM_CODE_PLUGIN, GUARD_PLUGINS, PROTECTIVE_CALLBACKS, SERVICES
 from routeiq.config.key_tables.observers import OBSERVERS
 from routeiq.config.position import KeyPath
 
@@ -64,7 +64,12 @@ def guardrails(value: Any) -> Iterator[Finding]:
         elif "." in guard and guard not in GUARD_PLUGINS:
             yield Finding((number,), CUSTOM_CODE_PLUGIN, f"the guardrail {guard!r} is Python code. {_WRITE_A_PLUGIN}")
         else:
-            yield Finding((number,), GUARD_PLUGINS.get(guard, "guard-external"), f"the guardrail {guard!r}")
+            yield Finding((number,), guard_plugin(guard), f"the guardrail {guard!r}")
+
+
+def guard_plugin(guard: str) -> str:
+    """The plugin that does the work of a guardrail: a name that LiteLLM knows, or the plugin's own."""
+    return GUARD_PLUGINS.get(guard, "guard-external" if guard in SERVICES else guard)
 
 
 SPECIAL_KEYS: Mapping[tuple[str, str], Callable[[Any], Iterator[Finding]]] = {

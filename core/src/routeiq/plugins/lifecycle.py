@@ -171,6 +171,7 @@ def placed(selected: Selected, examined: Examined) -> Placed:
         selected.name,
         before=examined.type.before | frozenset(selected.before),
         after=examined.type.after | frozenset(selected.after),
+        kind=examined.found.kind,
     )
 
 

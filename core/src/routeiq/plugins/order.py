@@ -1,4 +1,5 @@
-"""The order of plugins inside every gate: by the names in `before` and `after`, then by place in the YAML.
+"""The order of plugins inside every gate: by the names in `before` and `after`, then guards first and sinks last, then
+by place in the YAML.
 
 There are no numeric priorities.
 """
@@ -15,11 +16,16 @@ from routeiq_sdk import PluginError
 
 
 class Placed(NamedTuple):
-    """A plugin and whom it comes before and after, by its class or by the YAML."""
+    """A plugin and whom it comes before and after, by its class or by the YAML. `kind` is what its entry point says."""
 
     name: str
     before: frozenset[str]
     after: frozenset[str]
+    kind: str = "plugins"
+
+
+_RANK = {"guards": 0, "sinks": 2}
+"""What a sink keeps is what the guards let through."""
 
 
 def order(plugins: Sequence[Placed]) -> tuple[str, ...]:
@@ -27,7 +33,7 @@ def order(plugins: Sequence[Placed]) -> tuple[str, ...]:
 
     Raises `PluginError` for a cycle, which it names.
     """
-    place = {plugin.name: number for number, plugin in enumerate(plugins)}
+    place = {plugin.name: (_RANK.get(plugin.kind, 1), number) for number, plugin in enumerate(plugins)}
     sorter: TopologicalSorter[str] = TopologicalSorter(dict.fromkeys(place, ()))
     for plugin in plugins:
         sorter.add(plugin.name, *_present(plugin.after, place))
@@ -38,7 +44,7 @@ def order(plugins: Sequence[Placed]) -> tuple[str, ...]:
     except CycleError as error:
         raise _named(error.args[1], plugins) from None
     ordered: list[str] = []
-    waiting: list[tuple[int, str]] = []
+    waiting: list[tuple[tuple[int, int], str]] = []
     while sorter.is_active():
         for name in sorter.get_ready():
             heapq.heappush(waiting, (place[name], name))
@@ -48,7 +54,7 @@ def order(plugins: Sequence[Placed]) -> tuple[str, ...]:
     return tuple(ordered)
 
 
-def _present(names: Iterable[str], place: dict[str, int]) -> list[str]:
+def _present(names: Iterable[str], place: dict[str, tuple[int, int]]) -> list[str]:
     return sorted(name for name in names if name in place)
 
 

@@ -208,11 +208,10 @@ class Delivery:
         ctx, errors = self._ctx, self._services.errors
 
         def make(part: str) -> Sequence[WatchedFilter]:
-            asked = [(call, (ctx,)) for call in pipeline.stream_filter] if part == "text" else []
-            if part != "text":
-                asked = [(call, (ctx, part)) for call in pipeline.stream_part_filter]
+            answers_text = part == "text"
+            arguments = (ctx,) if answers_text else (ctx, part)
             found: list[WatchedFilter] = []
-            for call, arguments in asked:
+            for call in pipeline.stream_filter if answers_text else pipeline.stream_part_filter:
                 try:
                     item = gates.ask_now(call, *arguments)
                 except Exception as error:

@@ -24,7 +24,7 @@ from routeiq.request.plan import Plan, make_plan
 from routeiq.request.record import make_record
 from routeiq.request.services import Services
 from routeiq.request.tags import request_tags
-from routeiq.request.understanding import understand
+from routeiq.request.understanding import check_guardrails, understand
 from routeiq.surfaces.base import Surface
 from routeiq.wires.body import Body, Malformed, Raw, read_fields
 from routeiq.wires.depth import too_deep
@@ -188,6 +188,7 @@ class Road:
         self, ctx: RequestContext, surface: Surface, fields: dict[str, Raw], asked_model: str | None
     ) -> Body:
         body = understand(surface, fields, asked_model, self._errors)
+        check_guardrails(ctx, body, self._services.guardrails)
         alias = ctx.principal.aliases.get(body.model)
         if alias is not None:
             body = body.asking(alias)

@@ -37,13 +37,15 @@ class Commit(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """One runtime as the road sees it. `settle` and `log_request` only start or write; neither is awaited."""
+    """One runtime as the road sees it. `guardrails` are the names that requests may ask for. `settle` and `log_request`
+    only start or write; neither is awaited."""
 
     pipeline: Pipeline
     errors: Errors
     master_key: MasterKey
     key_header: str | None
     bounds: Bounds
+    guardrails: frozenset[str]
     rules: RoutingRules
     router: Router
     attempts: Attempts

@@ -67,6 +67,7 @@ class Deployment:
 
     `group` is the public model name, `model` the name the provider knows. `wire` says how it is spoken to:
     `openai`, `anthropic`, or `litellm` for providers that need translation. `price` is `None` when unpriced.
+    `guardrails` names those that must look at a request before it is called here.
     `abilities` says of `tools`, `vision` and `json` (schemas) whether the model can; a missing word is not known.
     """
 
@@ -83,6 +84,7 @@ class Deployment:
     rpm: int | None = None
     tpm: int | None = None
     tags: frozenset[str] = frozenset()
+    guardrails: frozenset[str] = frozenset()
     region: str | None = None
     max_input_tokens: int | None = None
     timeout: float | None = None

@@ -70,7 +70,53 @@ GUARD_PLUGINS = {
     "mcp_jwt_signer": "mcp",
     "custom_code": CUSTOM_CODE_PLUGIN,
 }
-"""LiteLLM's guardrail names; every other one calls a service and is `guard-external`'s."""
+"""LiteLLM's guardrail names that a plugin's own code serves."""
+
+SERVICES = frozenset(
+    {
+        "aim",
+        "akto",
+        "aporia",
+        "azure/prompt_shield",
+        "azure/text_moderations",
+        "bedrock",
+        "crowdstrike_aidr",
+        "deepset_prompt_injection",
+        "dynamoai",
+        "enkryptai",
+        "generic_guardrail_api",
+        "google_model_armor",
+        "gray_swan",
+        "grayswan",
+        "guardrails_ai",
+        "hiddenlayer",
+        "http",
+        "ibm_guardrails",
+        "javelin",
+        "lakera",
+        "lakera_v2",
+        "lasso",
+        "llama_guard",
+        "llamaguard",
+        "llm_judge",
+        "model_armor",
+        "noma",
+        "noma_v2",
+        "onyx",
+        "openai_moderation",
+        "pangea",
+        "panw_prisma_airs",
+        "pillar",
+        "pointguardai",
+        "prompt_security",
+        "promptguard",
+        "qualifire",
+        "unified_guardrail",
+        "xecguard",
+        "zscaler_ai_guard",
+    }
+)
+"""LiteLLM's guardrail names that call a service: `guard-external` does. Any other name is that of a plugin."""
 
 PROTECTIVE_CALLBACKS = {
     "presidio": "guard-pii",

@@ -75,7 +75,7 @@ LITELLM_PARAMS = KeyTable(
         protective("default_api_key_rpm_limit", "governance", "Requests a minute for keys without a limit."),
         protective("default_api_key_tpm_limit", "governance", "Tokens a minute for keys without a limit."),
         protective("max_file_size_mb", "governance", "Largest file for this row."),
-        protective("guardrails", "guard-external", "Guardrails that run for this row."),
+        served("guardrails", "Guardrails that look at every request for this row, by name."),
         *(served(name, "Handed to the provider.") for name in _PASSED),
         served("aws_*", "Handed to the provider: AWS credentials and region."),
         served("azure_*", "Handed to the provider: Azure credentials."),

@@ -1,0 +1,340 @@
+"""The base of guards: one way of looking at a text becomes every hook of a guard, on every wire, whole or streamed.
+
+What is looked for lives in the guards' own distributions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+from routeiq_sdk.context import Context
+from routeiq_sdk.filters import AsyncStreamFilter, StreamFilter
+from routeiq_sdk.gateway import Gateway
+from routeiq_sdk.guards.findings import Finding, Inspector, labels, replaced
+from routeiq_sdk.guards.passages import Passage, json_of, put, read_answer, read_request
+from routeiq_sdk.guards.rails import GuardConfig, Mode, Rail, RailOptions, named_by, rails_of, without_defaults
+from routeiq_sdk.guards.windows import Chain, WholeJson, Window
+from routeiq_sdk.hooks.marks import hookimpl
+from routeiq_sdk.plugin import Need, Plugin
+from routeiq_sdk.values.models import Deployment
+from routeiq_sdk.values.tools import ToolCall
+from routeiq_sdk.values.verdict import Reject, Replace, Ruling, Stop
+
+APPLIED_HEADER = "x-litellm-applied-guardrails"
+VIOLATION = "content_policy_violation"
+THREAD_CHARS = 32 * 1024
+"""Texts longer than this together are looked at in a thread, so that other requests go on."""
+
+C = TypeVar("C", bound=GuardConfig[Any])
+O = TypeVar("O", bound=RailOptions)  # noqa: E741
+
+_TO_REQUEST = (Mode.PRE, Mode.LOGGING)
+_TO_ANSWER = (Mode.POST, Mode.LOGGING)
+_TO_TOOL = (Mode.PRE, Mode.TOOL)
+
+
+@dataclass(slots=True)
+class _Chosen:
+    """The guardrails of one request."""
+
+    rails: tuple[Rail[Any], ...]
+
+
+class TextGuard(Plugin[C], Generic[C, O]):
+    """A guard of content. Give it `kinds` through its `Config`, and an `inspector`.
+
+    ```python
+    class Options(RailOptions):
+        word: str = Field(description="The word to refuse.")
+
+
+    class Config(GuardConfig[Options]):
+        kinds = frozenset({"one-word"})
+
+
+    class OneWord(TextGuard[Config, Options]):
+        Config = Config
+
+        def inspector(self, ctx: Context, rail: Rail[Options]) -> Inspector:
+            return Word(rail.options.word)
+    ```
+
+    A finding without a replacement refuses: a request or a whole answer with 400, a stream with an error event. One
+    with a replacement changes the text, where text can be changed; elsewhere (`during_call`, names of fields) it
+    refuses too.
+    """
+
+    needs: ClassVar[frozenset[Need]] = frozenset(
+        {Need.READS_BODY, Need.MUTATES_REQUEST, Need.READS_RESPONSE, Need.READS_STREAM_TEXT}
+    )
+
+    def __init__(self, config: C) -> None:
+        super().__init__(config)
+        self.rails: tuple[Rail[O], ...] = rails_of(config)
+        self._by_model: Mapping[str, frozenset[str]] = {}
+        self._gateway: Gateway | None = None
+
+    # What a guard gives
+
+    def inspector(self, ctx: Context, rail: Rail[O]) -> Inspector:
+        """What looks at the texts of this request for `rail`."""
+        raise NotImplementedError("give an inspector, or judge otherwise")
+
+    def restorer(self, ctx: Context) -> Inspector | None:
+        """What puts back into answers what the guard replaced in the request; none by default."""
+        return None
+
+    async def judge(
+        self, ctx: Context, rail: Rail[O], passages: Sequence[Passage], what: str
+    ) -> Sequence[Sequence[Finding]]:
+        """The findings of each passage of a `what` (`request`, `answer`, `tool call`). Asks the `inspector`."""
+        inspector = self.inspector(ctx, rail)
+        if sum(len(passage.text) for passage in passages) > THREAD_CHARS:
+            return await asyncio.to_thread(_inspect_all, inspector, passages)
+        return _inspect_all(inspector, passages)
+
+    def watch(self, ctx: Context, rail: Rail[O], part: str) -> StreamFilter | AsyncStreamFilter:
+        """A filter for one text of a stream. Asks the `inspector`."""
+        inspector = self.inspector(ctx, rail)
+        observing = Mode.POST not in rail.modes
+
+        def judge(text: str, kind: str) -> str | Stop:
+            findings = inspector.inspect(text, kind)
+            if not findings:
+                return text
+            if observing:
+                self._observed(ctx, "stream_filter", findings)
+                return text
+            if any(finding.replacement is None for finding in findings):
+                return Stop(rail.refusal("answer", labels(findings)), VIOLATION)
+            return replaced(text, findings)
+
+        return _text_filter(judge, inspector, part)
+
+    # The hooks
+
+    @property
+    def idle_hooks(self) -> frozenset[str]:
+        """Hooks at which no row looks."""
+        asked = {mode for rail in self.rails for mode in rail.modes}
+        idle: set[str] = set()
+        if not asked & set(_TO_REQUEST):
+            idle.add("guard_request")
+        if Mode.DURING not in asked:
+            idle.add("guard_during")
+        if not asked & set(_TO_ANSWER):
+            idle |= {"guard_response", "stream_filter", "stream_part_filter"}
+        if not asked & set(_TO_TOOL):
+            idle.add("guard_tool_call")
+        if not self.rails:
+            idle |= {"apply_guard", "authorize_target"}
+        return frozenset(idle)
+
+    @hookimpl
+    async def setup(self, gateway: Gateway) -> None:
+        """Remember the gateway: it knows which models name guardrails."""
+        self._gateway = gateway
+
+    @hookimpl
+    async def guard_request(self, ctx: Context) -> Replace | Reject | None:
+        """Look at the request before a model is chosen."""
+        rails = self._chosen(ctx)
+        applied = [rail.name for rail in rails if Mode.LOGGING not in rail.modes or len(rail.modes) > 1]
+        if applied:
+            before = ctx.answer_headers.get(APPLIED_HEADER)
+            ctx.answer_headers[APPLIED_HEADER] = ",".join([before, *applied] if before else applied)
+        for rail in rails:
+            if Mode.LOGGING in rail.modes:
+                ctx.redactors.append(self._redactor(ctx, rail))
+        at_work = [rail for rail in rails if Mode.PRE in rail.modes or Mode.LOGGING in rail.modes]
+        return await self._guard(ctx, "guard_request", at_work, Mode.PRE, ctx.request.json())
+
+    @hookimpl
+    async def guard_during(self, ctx: Context) -> Reject | None:
+        """Look at the request while the model is called."""
+        rails = [rail for rail in self._chosen(ctx) if Mode.DURING in rail.modes]
+        verdict = await self._guard(ctx, "guard_during", rails, Mode.DURING, ctx.request.json(), may_change=False)
+        return verdict if isinstance(verdict, Reject) else None
+
+    @hookimpl
+    async def authorize_target(self, ctx: Context, deployment: Deployment) -> Reject | None:
+        """Keep a request away from a model that names a guardrail which did not look at it."""
+        missing = (deployment.guardrails & {rail.name for rail in self.rails}) - {
+            rail.name for rail in self._chosen(ctx)
+        }
+        if missing:
+            return Reject(403, f"{deployment.group} asks for the guardrail {min(missing)!r}", type="permission_error")
+        return None
+
+    @hookimpl
+    async def guard_response(self, ctx: Context, response: Mapping[str, Any]) -> Replace | Reject | None:
+        """Look at a whole answer."""
+        rails = [rail for rail in self._chosen(ctx) if Mode.POST in rail.modes or Mode.LOGGING in rail.modes]
+        verdict = await self._guard(ctx, "guard_response", rails, Mode.POST, response)
+        if isinstance(verdict, Reject):
+            return verdict
+        return self._restored(ctx, verdict, response)
+
+    @hookimpl
+    def stream_filter(self, ctx: Context) -> StreamFilter | AsyncStreamFilter | None:
+        """Look at the text of a stream."""
+        return self._filter(ctx, "text")
+
+    @hookimpl
+    def stream_part_filter(self, ctx: Context, part: str) -> StreamFilter | AsyncStreamFilter | None:
+        """Look at another part of a stream."""
+        return self._filter(ctx, part)
+
+    @hookimpl
+    async def guard_tool_call(self, ctx: Context, call: ToolCall) -> Replace | Reject | None:
+        """Look at the arguments of a tool call."""
+        rails = [rail for rail in self._chosen(ctx) if Mode.PRE in rail.modes or Mode.TOOL in rail.modes]
+        body = {"arguments": dict(call.arguments)}
+        verdict = await self._guard(ctx, "guard_tool_call", rails, None, body, what="tool call")
+        return Replace(verdict.body["arguments"], verdict.reason) if isinstance(verdict, Replace) else verdict
+
+    @hookimpl
+    async def apply_guard(self, ctx: Context, name: str, text: str) -> str | Reject | None:
+        """Look at a text outside any request."""
+        rail = next((known for known in self.rails if known.name == name), None)
+        if rail is None:
+            return None
+        (findings,) = await self.judge(ctx, rail, [Passage(text, ("text",), "user")], "request")
+        if any(finding.replacement is None for finding in findings):
+            return Reject(400, rail.refusal("text", labels(findings)), type=VIOLATION, code=VIOLATION)
+        return replaced(text, findings)
+
+    # How they do it
+
+    def chosen(self, ctx: Context) -> tuple[Rail[O], ...]:
+        """The rows that look at this request: those of every request, and those that it, its key, its team or its model
+        names."""
+        named = named_by(ctx) | self._of_model(ctx)
+        spared = without_defaults(ctx)
+        return tuple(rail for rail in self.rails if rail.name in named or (rail.options.default_on and not spared))
+
+    def _chosen(self, ctx: Context) -> tuple[Rail[O], ...]:
+        known = ctx.kept(self, _Chosen)
+        if known is None:
+            known = _Chosen(self.chosen(ctx))
+            ctx.keep(self, known)
+        return known.rails
+
+    def _of_model(self, ctx: Context) -> frozenset[str]:
+        """What the asked model names; for a name that stands for several models, what any model names."""
+        if self._gateway is None or ctx.asked is None:
+            return frozenset()
+        groups = self._gateway.groups
+        group = groups.get(ctx.asked.model)
+        asked = [group] if group is not None else groups.values()
+        return frozenset(name for each in asked for row in each.deployments for name in row.guardrails)
+
+    async def _guard(
+        self,
+        ctx: Context,
+        hook: str,
+        rails: Sequence[Rail[O]],
+        enforced: Mode | None,
+        body: Mapping[str, Any],
+        *,
+        may_change: bool = True,
+        what: str = "",
+    ) -> Replace | Reject | None:
+        """Ask the rows in their order; each sees what earlier ones made of the body."""
+        answering = hook == "guard_response"
+        what = what or ("answer" if answering else "request")
+        changed: list[Finding] = []
+        for rail in rails:
+            passages = read_answer(body) if answering else read_request(body)
+            found = await self.judge(ctx, rail, passages, what)
+            flat = [finding for findings in found for finding in findings]
+            if not flat:
+                continue
+            if enforced is not None and enforced not in rail.modes:
+                self._observed(ctx, hook, flat)
+                continue
+            texts: list[tuple[Any, str]] = []
+            for passage, findings in zip(passages, found, strict=True):
+                if not findings:
+                    continue
+                if not may_change or passage.fixed or any(finding.replacement is None for finding in findings):
+                    return Reject(400, rail.refusal(what, labels(flat)), type=VIOLATION, code=VIOLATION)
+                texts.append((passage.path, replaced(passage.text, findings)))
+            body = put(body, texts)
+            changed += flat
+        return Replace(body, labels(changed)) if changed else None
+
+    def _restored(self, ctx: Context, verdict: Replace | None, response: Mapping[str, Any]) -> Replace | None:
+        restorer = self.restorer(ctx)
+        body = verdict.body if verdict is not None else response
+        if restorer is None:
+            return verdict
+        passages = [passage for passage in read_answer(body) if not passage.fixed]
+        found = _inspect_all(restorer, passages)
+        texts = [
+            (passage.path, replaced(passage.text, each)) for passage, each in zip(passages, found, strict=True) if each
+        ]
+        return Replace(put(body, texts), verdict.reason if verdict is not None else "restored") if texts else verdict
+
+    def _filter(self, ctx: Context, part: str) -> StreamFilter | AsyncStreamFilter | None:
+        rails = [rail for rail in self._chosen(ctx) if Mode.POST in rail.modes or Mode.LOGGING in rail.modes]
+        filters: list[Any] = [self.watch(ctx, rail, part) for rail in rails]
+        restorer = self.restorer(ctx)
+        if restorer is not None:
+            filters.append(_text_filter(_restoring(restorer), restorer, part))
+        if len(filters) < 2:
+            return filters[0] if filters else None
+        return Chain(filters)
+
+    def _observed(self, ctx: Context, hook: str, findings: Sequence[Finding]) -> None:
+        plugin = self._gateway.plugin if self._gateway is not None else type(self).__name__
+        ctx.rulings.append(Ruling(hook, plugin, "observe", 0, labels(findings)))
+
+    def _redactor(self, ctx: Context, rail: Rail[O]) -> Any:
+        def redact(text: str) -> str:
+            findings = self.inspector(ctx, rail).inspect(text, "input")
+            shown = [
+                each if each.replacement is not None else each._replace(replacement="[masked]") for each in findings
+            ]
+            return replaced(text, shown)
+
+        return redact
+
+
+def _restoring(restorer: Inspector) -> Any:
+    def judge(text: str, kind: str) -> str:
+        return replaced(text, restorer.inspect(text, kind))
+
+    return judge
+
+
+def _text_filter(judge: Any, inspector: Inspector, part: str) -> StreamFilter:
+    if part != "arguments":
+        kind = "assistant" if part == "text" else part
+        return Window(lambda text: judge(text, kind), inspector.settled)
+
+    def whole(text: str) -> str | Stop:
+        document = json_of(text)
+        if document is None:
+            answer: str | Stop = judge(text, "arguments")
+            return answer
+        body: Mapping[str, Any] = {"arguments": text}
+        texts = []
+        for passage in read_answer(body):
+            answer = judge(passage.text, "arguments")
+            if isinstance(answer, Stop):
+                return answer
+            if answer != passage.text:
+                if passage.fixed:
+                    return Stop("The name of a field in a tool call holds what a guardrail masks.", VIOLATION)
+                texts.append((passage.path, answer))
+        return str(put(body, texts)["arguments"]) if texts else text
+
+    return WholeJson(whole)
+
+
+def _inspect_all(inspector: Inspector, passages: Sequence[Passage]) -> list[Sequence[Finding]]:
+    return [inspector.inspect(passage.text, passage.part) for passage in passages]

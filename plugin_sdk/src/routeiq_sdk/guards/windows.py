@@ -1,0 +1,112 @@
+"""Stream filters that look at a text as it grows: what can be judged goes out, the rest is held.
+
+How a text is judged is given to them; no wire is known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from routeiq_sdk.filters import StreamFilter
+from routeiq_sdk.values.verdict import Stop
+
+LONGEST_HELD = 16 * 1024
+"""Characters. A text that never settles is judged in pieces of this size, so a finding that is longer may be missed."""
+LONGEST_ARGUMENTS = 1024 * 1024
+_TOO_LONG = Stop("The arguments of a tool call are longer than the guard can check.")
+
+Judge = Callable[[str], str | Stop]
+"""What a text becomes, or the stop."""
+
+
+def last_separator(text: str) -> int:
+    """Where the last word of a text begins: the plain answer to what is settled, for findings without white space."""
+    at = len(text)
+    while at and not text[at - 1].isspace():
+        at -= 1
+    return at
+
+
+class Window:
+    """Judges what has settled, once, and holds the rest back. Each character is judged in one piece with its word."""
+
+    def __init__(self, judge: Judge, settled: Callable[[str], int]) -> None:
+        self._judge = judge
+        self._settled = settled
+        self._held = ""
+
+    def feed(self, delta: str) -> list[str] | Stop:
+        """Judge what the piece settles."""
+        self._held += delta
+        cut = self._settled(self._held)
+        if cut <= 0:
+            if len(self._held) <= LONGEST_HELD:
+                return []
+            cut = len(self._held) - LONGEST_HELD // 2
+        ready, self._held = self._held[:cut], self._held[cut:]
+        return self._judged(ready)
+
+    def end(self) -> list[str] | Stop:
+        """Judge the rest."""
+        ready, self._held = self._held, ""
+        return self._judged(ready) if ready else []
+
+    def _judged(self, text: str) -> list[str] | Stop:
+        answer = self._judge(text)
+        return answer if isinstance(answer, Stop) else [answer]
+
+
+class WholeJson:
+    """Holds the arguments of a tool call until they are whole, then judges every text in them: half a JSON document can
+    hide in its escapes what the whole one says. Nobody can use half of it either."""
+
+    def __init__(self, judge: Callable[[str], str | Stop]) -> None:
+        self._judge = judge
+        self._pieces: list[str] = []
+        self._length = 0
+
+    def feed(self, delta: str) -> list[str] | Stop:
+        """Hold the piece."""
+        self._pieces.append(delta)
+        self._length += len(delta)
+        return _TOO_LONG if self._length > LONGEST_ARGUMENTS else []
+
+    def end(self) -> list[str] | Stop:
+        """Judge the whole."""
+        whole, self._pieces = "".join(self._pieces), []
+        if not whole:
+            return []
+        answer = self._judge(whole)
+        return answer if isinstance(answer, Stop) else [answer]
+
+
+class Chain:
+    """Several filters, one after the other."""
+
+    def __init__(self, filters: Sequence[StreamFilter]) -> None:
+        self._filters = filters
+
+    def feed(self, delta: str) -> list[str] | Stop:
+        """Through all of them."""
+        return _through(self._filters, [delta], closing=False)
+
+    def end(self) -> list[str] | Stop:
+        """The rest of each, through those that follow."""
+        return _through(self._filters, [], closing=True)
+
+
+def _through(filters: Sequence[StreamFilter], pieces: list[str], *, closing: bool) -> list[str] | Stop:
+    for item in filters:
+        passed: list[str] = []
+        for piece in pieces:
+            answer = item.feed(piece)
+            if isinstance(answer, Stop):
+                return answer
+            passed += answer
+        if closing:
+            rest = item.end()
+            if isinstance(rest, Stop):
+                return rest
+            passed += rest
+        pieces = passed
+    return pieces

@@ -1,0 +1,1 @@
+"""Content rules for RouteIQ: words, patterns in linear time, topics, JSON schemas, sizes."""

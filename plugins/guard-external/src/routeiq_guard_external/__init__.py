@@ -1,0 +1,1 @@
+"""Guards elsewhere, for RouteIQ: moderation models, HTTP guards, and models that judge."""

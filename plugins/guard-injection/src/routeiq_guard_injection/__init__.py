@@ -1,0 +1,1 @@
+"""Prompt injection, for RouteIQ: heuristics, a small classifier, canary tokens, tool results."""

@@ -1,0 +1,1 @@
+"""Credentials in prompts and answers, for RouteIQ: found by shape, masked or refused."""
