@@ -160,7 +160,7 @@ class TextGuard(Plugin[C], Generic[C, O]):
         return verdict if isinstance(verdict, Reject) else None
 
     @hookimpl
-    async def authorize_target(self, ctx: Context, deployment: Deployment) -> Reject | None:
+    def authorize_target(self, ctx: Context, deployment: Deployment) -> Reject | None:
         """Keep a request away from a model that names a guardrail which did not look at it."""
         missing = (deployment.guardrails & {rail.name for rail in self.rails}) - {
             rail.name for rail in self._chosen(ctx)

@@ -1,0 +1,50 @@
+"""The guards that the matrix attacks: how each is configured, and a text that it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+SAMPLE = """
+import re
+from routeiq_sdk.guards import Finding, GuardConfig, RailOptions, TextGuard, last_separator
+
+class Config(GuardConfig[RailOptions]):
+    kinds = frozenset({"sample"})
+
+class Forbidden:
+    def inspect(self, text, part):
+        return [Finding(*found.span(), "FORBIDDEN") for found in re.finditer("forbidden-[0-9]+", text)]
+
+    def settled(self, text):
+        return last_separator(text)
+
+class Fixture(TextGuard[Config, RailOptions]):
+    Config = Config
+
+    def inspector(self, ctx, rail):
+        return Forbidden()
+"""
+"""A guard of the test's own: what holds for it holds for every guard that is built as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """One guard. `bad` is refused in requests and in answers; `request_only` guards do not judge what models say so."""
+
+    plugin: str
+    params: Mapping[str, Any]
+    bad: str
+    answer: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def bad_answer(self) -> str:
+        """The text that is refused in answers."""
+        return self.answer or self.bad
+
+
+GUARDS: dict[str, Guarded] = {
+    "sample": Guarded("sample", {"guardrail": "sample"}, "this is forbidden-42 here"),
+}
