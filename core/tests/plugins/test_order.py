@@ -112,3 +112,13 @@ def test_a_yaml_order_that_names_nobody_is_an_error_with_the_nearest_name() -> N
 
 def test_a_yaml_order_may_name_a_plugin_that_is_installed_and_not_used() -> None:
     check_names(select({"mine": entry(after=["spare", "governance"])}, "minimal"), ["spare"])
+
+
+def test_guards_come_first_and_sinks_last_unless_a_name_says_otherwise() -> None:
+    sink, plain, guard = (
+        Placed("sink", frozenset(), frozenset(), "sinks"),
+        placed("plain"),
+        Placed("guard", frozenset(), frozenset(), "guards"),
+    )
+    assert order([sink, plain, guard]) == ("guard", "plain", "sink")
+    assert order([sink, plain, guard._replace(after=frozenset({"plain"}))]) == ("plain", "guard", "sink")
