@@ -1,4 +1,4 @@
-"""What the built-in guards cost: each per KB of text, in one process; and a stream with all of them against one without.
+"""What the built-in guards cost: each per KB of text, in one process; and a stream with all of them against none.
 Prices only: how well a guard detects is measured by benches of its own."""
 
 from __future__ import annotations
@@ -26,8 +26,6 @@ from bench.provision import require
 from bench.registry import Bench
 from bench.report import Grid, Report
 from bench.targets import Target, at_most
-from routeiq_sdk.guards import Passage, TextGuard
-from routeiq_sdk.testing.fakes import FakeGateway, make_context
 
 PROSE = (
     "The committee met on Tuesday to go over the harvest figures, which had come in later than anyone hoped. Rain in "
@@ -36,7 +34,8 @@ PROSE = (
 )
 CODE = (
     "def total(rows: list[Row], *, since: date) -> Decimal:\n    kept = [row for row in rows if row.day >= since]\n"
-    '    if not kept:\n        raise LookupError(f"nothing since {since}")\n    return sum((row.net for row in kept), 0)\n\n'
+    '    if not kept:\n        raise LookupError(f"nothing since {since}")\n'
+    "    return sum((row.net for row in kept), 0)\n\n"
 )
 LEDGER = '{"id": 48213, "when": "2026-03-14T09:26:53Z", "items": [{"sku": "B-1187", "qty": 12, "net": "48.20"}]},\n'
 TEXTS = {"prose": PROSE, "code": CODE, "JSON": LEDGER}
@@ -76,8 +75,11 @@ def run(args: argparse.Namespace, console: Console) -> Report:
 
 def price(name: str, kb: int, repeats: int) -> dict[str, list[float]]:
     """Microseconds a KB, by kind of text: what judging a request that says it takes, from its passages to findings."""
+    from routeiq_sdk.guards import Passage
+    from routeiq_sdk.testing import FakeGateway, make_context
+
     (point,) = importlib.metadata.entry_points(group="routeiq.guards", name=name)
-    plugin: type[TextGuard[Any, Any]] = point.load()
+    plugin: Any = point.load()
     guard = plugin(plugin.Config.model_validate({"guardrails": guard_rows.rows(name)}))
     found: dict[str, list[float]] = {}
 
