@@ -109,10 +109,8 @@ class App:
             self._answering = asyncio.create_task(shared.peers.listen(), name="answer other workers")
         log.info("state store", store=stores.name, why=stores.why)
         self._serve_from(runtime, shared)
-        for line in runtime.plugins.notices:
+        for line in runtime.notices:
             log.info("notice", detail=line)
-        for notice in self._config.notices:
-            log.info("notice", detail=str(notice))
 
     async def stop(self) -> None:
         """Tear everything down, in reverse order."""

@@ -23,7 +23,7 @@ async def preflight(config: Config) -> dict[str, Any]:
         "store": f"{store.kind}: {store.why}",
         "deployments": [_row(deployment) for deployment in runtime.catalog.deployments],
         "plugins": [member.name for member in runtime.plugins.members],
-        "notices": [*runtime.plugins.notices, *(str(notice) for notice in config.notices)],
+        "notices": list(runtime.notices),
     }
 
 

@@ -79,6 +79,13 @@ class Runtime:
         """The LiteLLM version whose contract this runtime keeps."""
         return EMULATED[self.config.routeiq.compat.litellm_profile]
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What a start tells: of the plugins, then of the configuration, but for what a running plugin makes untrue."""
+        run = {member.name for member in self.plugins.members}
+        told = (str(notice) for notice in self.config.notices if notice.unless_plugin not in run)
+        return (*self.plugins.notices, *told)
+
     def calls(self) -> Iterator[Call]:
         """Every plugin's call at every gate."""
         for member in self.plugins.members:

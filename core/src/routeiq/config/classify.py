@@ -44,13 +44,13 @@ class Report:
             return
         self._told.add((table.section, key.name))
         if key.plugin:
-            self._note("info", path, f"accepted; it has an effect with the plugin {key.plugin} alone")
+            self._note("info", path, f"accepted; it has an effect with the plugin {key.plugin} alone", key.plugin)
         else:
             self._note("no_effect", path, "accepted, no effect")
 
     def note_observer(self, path: KeyPath, plugin: str, what: str) -> None:
         if plugin:
-            self._note("info", path, f"{what} is accepted; it has an effect with the plugin {plugin} alone")
+            self._note("info", path, f"{what} is accepted; it has an effect with the plugin {plugin} alone", plugin)
         else:
             self._note("no_effect", path, f"{what} is accepted; no plugin serves it, it has no effect")
 
@@ -62,8 +62,8 @@ class Report:
         )
         self.protective.append(ProtectiveKey(dotted(path), plugin, place.file, place.line, message))
 
-    def _note(self, level: Any, path: KeyPath, message: str) -> None:
-        self.notices.append(notice_at(self.positions, level, path, message))
+    def _note(self, level: Any, path: KeyPath, message: str, unless_plugin: str | None = None) -> None:
+        self.notices.append(notice_at(self.positions, level, path, message, unless_plugin=unless_plugin))
 
 
 def classify(data: Mapping[str, Any], positions: Positions) -> Report:

@@ -16,13 +16,14 @@ Level = Literal["info", "no_effect", "warning"]
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One line to show at start."""
+    """One line to show at start, unless its `unless_plugin` runs."""
 
     level: Level
     path: str
     message: str
     file: str
     line: int
+    unless_plugin: str | None = None
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.path}: {self.message}"
@@ -42,6 +43,8 @@ class ProtectiveKey:
         return f"{self.file}:{self.line}: {self.path}: {self.message}"
 
 
-def notice_at(positions: Positions, level: Level, path: KeyPath, message: str) -> Notice:
+def notice_at(
+    positions: Positions, level: Level, path: KeyPath, message: str, *, unless_plugin: str | None = None
+) -> Notice:
     place = positions.at(path)
-    return Notice(level, dotted(path), message, place.file, place.line)
+    return Notice(level, dotted(path), message, place.file, place.line, unless_plugin)
