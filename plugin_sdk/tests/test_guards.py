@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError
 
 from routeiq_sdk import Context, Principal, Reject, Replace, Stop
 from routeiq_sdk.guards import (
+    AsyncChain,
     Finding,
     GuardConfig,
     Inspector,
@@ -344,3 +345,57 @@ def test_without_rows_no_hook_is_at_work() -> None:
     assert guard().idle_hooks >= {"guard_request", "guard_response", "stream_filter", "guard_during", "apply_guard"}
     assert "guard_request" not in guard(row()).idle_hooks
     assert guard(row()).idle_hooks >= {"guard_response", "stream_filter", "stream_part_filter", "guard_during"}
+
+
+class Slowly:
+    """A filter that waits, and turns every letter into a capital."""
+
+    def __init__(self) -> None:
+        self.held = ""
+
+    async def feed(self, delta: str) -> list[str] | Stop:
+        await asyncio.sleep(0)
+        out, self.held = self.held, self.held + delta
+        self.held = self.held[len(out) :]
+        return [out.upper()]
+
+    async def end(self) -> list[str] | Stop:
+        await asyncio.sleep(0)
+        return [self.held.upper()]
+
+
+class Waiting(WordGuard):
+    """Its row `slow` waits, the others do not."""
+
+    def watch(self, ctx: Context, rail: Rail[Options], part: str) -> Any:
+        return Slowly() if rail.name == "slow" else super().watch(ctx, rail, part)
+
+
+@pytest.mark.parametrize("names", [("slow", "words"), ("words", "slow"), ("slow", "words", "slow")])
+def test_rows_that_wait_and_rows_that_do_not_watch_one_stream_in_their_order(names: Sequence[str]) -> None:
+    async def run(text: str) -> str | Stop:
+        rows = [row(name, mode="post_call", mask=True) for name in names]
+        made = Waiting(Config.model_validate({"guardrails": rows}))
+        item = made.stream_filter(make_context())
+        assert isinstance(item, AsyncChain)
+        out = ""
+        for piece in text:
+            answer = await item.feed(piece)
+            assert isinstance(answer, list)
+            out += "".join(answer)
+        answer = await item.end()
+        return answer if isinstance(answer, Stop) else out + "".join(answer)
+
+    out = asyncio.run(run("a secret thing"))
+    # The capital letters of the first row hide the word from the second.
+    assert out == ("A SECRET THING" if names[0] == "slow" else "A [WORD] THING")
+
+
+def test_a_row_that_does_not_wait_stops_a_stream_behind_one_that_does() -> None:
+    async def run() -> list[str] | Stop:
+        chain = AsyncChain([Slowly(), Window(lambda text: Stop("no") if "SECRET" in text else text, last_separator)])
+        for piece in ("a sec", "ret "):
+            assert await chain.feed(piece) in ([], ["A "], ["A SEC"])
+        return await chain.end()
+
+    assert asyncio.run(run()) == Stop("no")

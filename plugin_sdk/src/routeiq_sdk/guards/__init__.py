@@ -8,9 +8,10 @@ from routeiq_sdk.guards.findings import Finding, Inspector
 from routeiq_sdk.guards.passages import Passage, put, read_answer, read_request
 from routeiq_sdk.guards.plugin import TextGuard
 from routeiq_sdk.guards.rails import GuardConfig, GuardrailRow, Mode, Rail, RailOptions
-from routeiq_sdk.guards.windows import Chain, WholeJson, Window, last_separator
+from routeiq_sdk.guards.windows import AsyncChain, Chain, WholeJson, Window, last_separator
 
 __all__ = [
+    "AsyncChain",
     "Chain",
     "Finding",
     "GuardConfig",

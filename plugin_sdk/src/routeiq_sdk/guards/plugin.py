@@ -6,7 +6,7 @@ What is looked for lives in the guards' own distributions.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -16,7 +16,7 @@ from routeiq_sdk.gateway import Gateway
 from routeiq_sdk.guards.findings import Finding, Inspector, labels, replaced
 from routeiq_sdk.guards.passages import Passage, json_of, put, read_answer, read_request
 from routeiq_sdk.guards.rails import GuardConfig, Mode, Rail, RailOptions, named_by, rails_of, without_defaults
-from routeiq_sdk.guards.windows import Chain, WholeJson, Window
+from routeiq_sdk.guards.windows import WholeJson, Window, chained
 from routeiq_sdk.hooks.marks import hookimpl
 from routeiq_sdk.plugin import Need, Plugin
 from routeiq_sdk.values.models import Deployment
@@ -96,6 +96,25 @@ class TextGuard(Plugin[C], Generic[C, O]):
             return await asyncio.to_thread(_inspect_all, inspector, passages)
         return _inspect_all(inspector, passages)
 
+    async def look_on(self, ctx: Context, rail: Rail[O], passages: Sequence[Passage], what: str, hook: str) -> None:
+        """Look for a row that changes nothing, and note the findings. Judges at once; a guard that takes long should do
+        it in the background, since the request waits."""
+        found = await self.judge(ctx, rail, passages, what)
+        if flat := [finding for findings in found for finding in findings]:
+            self._observed(ctx, hook, flat)
+
+    def redactor(self, ctx: Context, rail: Rail[O]) -> Callable[[str], str] | None:
+        """What masks the findings of a row that only looks on in the texts that sinks keep. Asks the `inspector`."""
+
+        def redact(text: str) -> str:
+            findings = self.inspector(ctx, rail).inspect(text, "input")
+            shown = [
+                each if each.replacement is not None else each._replace(replacement="[masked]") for each in findings
+            ]
+            return replaced(text, shown)
+
+        return redact
+
     def watch(self, ctx: Context, rail: Rail[O], part: str) -> StreamFilter | AsyncStreamFilter:
         """A filter for one text of a stream. Asks the `inspector`."""
         inspector = self.inspector(ctx, rail)
@@ -147,8 +166,8 @@ class TextGuard(Plugin[C], Generic[C, O]):
             before = ctx.answer_headers.get(APPLIED_HEADER)
             ctx.answer_headers[APPLIED_HEADER] = ",".join([before, *applied] if before else applied)
         for rail in rails:
-            if Mode.LOGGING in rail.modes:
-                ctx.redactors.append(self._redactor(ctx, rail))
+            if Mode.LOGGING in rail.modes and (redact := self.redactor(ctx, rail)) is not None:
+                ctx.redactors.append(redact)
         at_work = [rail for rail in rails if Mode.PRE in rail.modes or Mode.LOGGING in rail.modes]
         return await self._guard(ctx, "guard_request", at_work, Mode.PRE, ctx.request.json())
 
@@ -249,12 +268,12 @@ class TextGuard(Plugin[C], Generic[C, O]):
         changed: list[Finding] = []
         for rail in rails:
             passages = read_answer(body) if answering else read_request(body)
+            if enforced is not None and enforced not in rail.modes:
+                await self.look_on(ctx, rail, passages, what, hook)
+                continue
             found = await self.judge(ctx, rail, passages, what)
             flat = [finding for findings in found for finding in findings]
             if not flat:
-                continue
-            if enforced is not None and enforced not in rail.modes:
-                self._observed(ctx, hook, flat)
                 continue
             texts: list[tuple[Any, str]] = []
             for passage, findings in zip(passages, found, strict=True):
@@ -281,27 +300,15 @@ class TextGuard(Plugin[C], Generic[C, O]):
 
     def _filter(self, ctx: Context, part: str) -> StreamFilter | AsyncStreamFilter | None:
         rails = [rail for rail in self._chosen(ctx) if Mode.POST in rail.modes or Mode.LOGGING in rail.modes]
-        filters: list[Any] = [self.watch(ctx, rail, part) for rail in rails]
+        filters: list[StreamFilter | AsyncStreamFilter] = [self.watch(ctx, rail, part) for rail in rails]
         restorer = self.restorer(ctx)
         if restorer is not None:
             filters.append(_text_filter(_restoring(restorer), restorer, part))
-        if len(filters) < 2:
-            return filters[0] if filters else None
-        return Chain(filters)
+        return chained(filters)
 
     def _observed(self, ctx: Context, hook: str, findings: Sequence[Finding]) -> None:
         plugin = self._gateway.plugin if self._gateway is not None else type(self).__name__
         ctx.rulings.append(Ruling(hook, plugin, "observe", 0, labels(findings)))
-
-    def _redactor(self, ctx: Context, rail: Rail[O]) -> Any:
-        def redact(text: str) -> str:
-            findings = self.inspector(ctx, rail).inspect(text, "input")
-            shown = [
-                each if each.replacement is not None else each._replace(replacement="[masked]") for each in findings
-            ]
-            return replaced(text, shown)
-
-        return redact
 
 
 def _restoring(restorer: Inspector) -> Any:

@@ -5,9 +5,11 @@ How a text is judged is given to them; no wire is known here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
-from routeiq_sdk.filters import StreamFilter
+from routeiq_sdk.filters import AsyncStreamFilter, StreamFilter
 from routeiq_sdk.values.verdict import Stop
 
 LONGEST_HELD = 16 * 1024
@@ -95,6 +97,30 @@ class Chain:
         return _through(self._filters, [], closing=True)
 
 
+class AsyncChain:
+    """Several filters, one after the other, of which some may wait."""
+
+    def __init__(self, filters: Sequence[StreamFilter | AsyncStreamFilter]) -> None:
+        self._filters = filters
+
+    async def feed(self, delta: str) -> list[str] | Stop:
+        """Through all of them."""
+        return await _through_waiting(self._filters, [delta], closing=False)
+
+    async def end(self) -> list[str] | Stop:
+        """The rest of each, through those that follow."""
+        return await _through_waiting(self._filters, [], closing=True)
+
+
+def chained(filters: Sequence[StreamFilter | AsyncStreamFilter]) -> StreamFilter | AsyncStreamFilter | None:
+    """One filter that is all of them; `None` for none."""
+    if len(filters) < 2:
+        return filters[0] if filters else None
+    chain: Any = AsyncChain if any(inspect.iscoroutinefunction(item.feed) for item in filters) else Chain
+    made: StreamFilter | AsyncStreamFilter = chain(filters)
+    return made
+
+
 def _through(filters: Sequence[StreamFilter], pieces: list[str], *, closing: bool) -> list[str] | Stop:
     for item in filters:
         passed: list[str] = []
@@ -110,3 +136,26 @@ def _through(filters: Sequence[StreamFilter], pieces: list[str], *, closing: boo
             passed += rest
         pieces = passed
     return pieces
+
+
+async def _through_waiting(
+    filters: Sequence[StreamFilter | AsyncStreamFilter], pieces: list[str], *, closing: bool
+) -> list[str] | Stop:
+    for item in filters:
+        passed: list[str] = []
+        for piece in pieces:
+            answer = await _given(item.feed(piece))
+            if isinstance(answer, Stop):
+                return answer
+            passed += answer
+        if closing:
+            rest = await _given(item.end())
+            if isinstance(rest, Stop):
+                return rest
+            passed += rest
+        pieces = passed
+    return pieces
+
+
+async def _given(answer: list[str] | Stop | Awaitable[list[str] | Stop]) -> list[str] | Stop:
+    return answer if isinstance(answer, list | Stop) else await answer

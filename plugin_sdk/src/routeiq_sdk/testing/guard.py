@@ -6,6 +6,7 @@ How well a guard detects is measured by evaluation, not here.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NoReturn
@@ -187,6 +188,8 @@ class GuardContract(PluginContract):
         out = ""
         for step in [*(lambda piece=piece: stream.feed(piece) for piece in pieces), stream.end]:
             result = step()
+            if inspect.isawaitable(result):
+                result = await result
             if isinstance(result, Stop):
                 return out, result
             out += "".join(result)
