@@ -1,8 +1,67 @@
-"""The attacks share tables beside them."""
+"""What the security rows share: a whole gateway with governance, two tenants in it, and clients that attack them."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
+import pytest
+import pytest_asyncio
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from routeiq_governance.store.schema import upgrade
+from routeiq_testkit import ScriptedUpstream
+from routeiq_testkit.gateway import TestGateway, openai_row
+from routeiq_testkit.pytest_plugin import StartGateway
+from routeiq_testkit.servers.postgres import PostgresServer
+
+from .tenants import Tenants, two_tenants
+
+PRICE = {"input_cost_per_token": "0.000001", "output_cost_per_token": "0.00001"}
+Govern = Callable[..., Awaitable[TestGateway]]
+
+
+@pytest.fixture
+def govern(gateway: StartGateway, scripted_upstream: ScriptedUpstream) -> Govern:
+    """A function that starts a gateway with governance and the models `fast` and `smart`; `governance` is its block,
+    `plugins` are more of them, other keywords are sections of the YAML."""
+
+    async def start(
+        governance: Mapping[str, Any] | None = None, plugins: Mapping[str, Any] | None = None, **sections: Any
+    ) -> TestGateway:
+        block = dict(sections.pop("routeiq", {}))
+        config: dict[str, Any] = {
+            "model_list": [openai_row(name, scripted_upstream.base_url, **PRICE) for name in ("fast", "smart")],
+            "router_settings": {"num_retries": 0},
+            **sections,
+        }
+        named = {"governance": dict(governance or {}), **(plugins or {})}
+        return await gateway({**config, "routeiq": {**block, "plugins": named}})
+
+    return start
+
+
+@pytest_asyncio.fixture
+async def both(govern: Govern) -> Tenants:
+    """Two tenants in a gateway of their own."""
+    return await two_tenants(await govern())
+
+
+async def migrated(postgres: PostgresServer) -> str:
+    """The URL of a database with governance's tables, each of whose statements the server writes into its log."""
+    url = await postgres.database()
+    await postgres.execute(f"ALTER DATABASE {url.rpartition('/')[2]} SET log_statement = 'all'")
+    engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://"))
+    async with engine.begin() as connection:
+        await connection.run_sync(upgrade)
+    await engine.dispose()
+    return url
+
+
+def on_postgres(url: str, **general: Any) -> dict[str, Any]:
+    """The sections of a gateway on such a database, for `govern`."""
+    return {
+        "governance": {"encryption_key": "a secret of the tests alone"},
+        "general_settings": {"database_url": url, **general},
+        "routeiq": {"state": {"url": "memory://"}},
+    }

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import pytest
-from guard_table import GUARDS, SAMPLE, Guarded
+from .guard_table import GUARDS, SAMPLE, Guarded
 
 from routeiq_testkit import Reply, ScriptedUpstream, ToolCall
 from routeiq_testkit.gateway import TestGateway, anthropic_row, openai_row

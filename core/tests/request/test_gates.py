@@ -10,12 +10,12 @@ import structlog
 from routeiq.errors import Errors
 from routeiq.plugins.compiled import Call
 from routeiq.request import gates
-from routeiq_sdk import Reject, RequestError
+from routeiq_sdk import Reject, Replace, RequestError
 
 ERRORS = Errors("1.109")
 
 
-def call(name: str, answer=None, *, raises: Exception | None = None, waits: bool = False, said: list | None = None):
+def call(name: str, answer=None, *, raises: BaseException | None = None, waits: bool = False, said: list | None = None):
     async def function(ctx, *args):
         if said is not None:
             said.append(name)
@@ -30,8 +30,9 @@ def call(name: str, answer=None, *, raises: Exception | None = None, waits: bool
 
 async def test_the_first_answer_ends_the_asking(make_ctx) -> None:
     said: list[str] = []
-    calls = [call("a", said=said), call("b", "yes", said=said), call("c", said=said)]
-    assert await gates.first_answer(calls, make_ctx(), ERRORS) == "yes"
+    yes = Replace({})
+    calls = [call("a", said=said), call("b", yes, said=said), call("c", said=said)]
+    assert await gates.first_answer(calls, make_ctx(), ERRORS) is yes
     assert said == ["a", "b"]
     assert [one.stats.calls for one in calls] == [1, 1, 0]
 
@@ -39,7 +40,7 @@ async def test_the_first_answer_ends_the_asking(make_ctx) -> None:
 async def test_the_first_objection_ends_the_asking_and_other_answers_do_not(make_ctx) -> None:
     said: list[str] = []
     no = Reject(403, "no")
-    calls = [call("a", "something", said=said), call("b", no, said=said), call("c", said=said)]
+    calls = [call("a", Replace({}), said=said), call("b", no, said=said), call("c", said=said)]
     assert await gates.any_objection(calls, make_ctx(), ERRORS) is no
     assert said == ["a", "b"]
 
@@ -68,6 +69,29 @@ async def test_lateness_refuses_in_the_name_of_the_late_plugin(make_ctx, monkeyp
     with pytest.raises(RequestError, match="'stuck'"):
         await gates.any_objection(calls, make_ctx(), ERRORS)
     assert [one.stats.errors for one in calls] == [0, 1, 0]
+
+
+@pytest.mark.parametrize("answer", [False, True, "no", 0, {}, object()])
+async def test_an_answer_that_the_hook_does_not_know_is_a_failure_and_no_consent(make_ctx, answer) -> None:
+    with pytest.raises(RequestError, match="'odd'"):
+        await gates.any_objection([call("odd", answer)], make_ctx(), ERRORS)
+
+
+async def test_a_plugin_that_takes_the_deadline_for_its_own_is_late(make_ctx, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def function(ctx):
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            return
+
+    monkeypatch.setattr(gates, "STAGE_SECONDS", 0.02)
+    with pytest.raises(RequestError, match="'deaf'"):
+        await gates.any_objection([Call("deaf", "dist", "authorize", function)], make_ctx(), ERRORS)
+
+
+async def test_a_plugin_that_cancels_nobody_but_says_so_has_failed(make_ctx) -> None:
+    with pytest.raises(RequestError, match="'odd'"):
+        await gates.any_objection([call("odd", raises=asyncio.CancelledError())], make_ctx(), ERRORS)
 
 
 async def test_a_cancellation_is_nobodys_failure(make_ctx) -> None:

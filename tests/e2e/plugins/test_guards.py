@@ -74,7 +74,11 @@ async def guard_during(self, ctx: Context) -> Any:
 async def test_the_first_byte_waits_for_the_guards_beside_the_call(bench, the_plugin) -> None:
     gateway = await bench.serve({"judge": DURING})
     agreed = asyncio.Event()
-    the_plugin(gateway, "judge").answer = agreed.wait
+
+    async def answer() -> None:
+        await agreed.wait()
+
+    the_plugin(gateway, "judge").answer = answer
     asking = asyncio.create_task(gateway.stream("fast"))
     sent = await bench.up.until_requests(1)
     async with asyncio.timeout(5):

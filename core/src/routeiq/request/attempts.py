@@ -199,7 +199,7 @@ class Attempts:
         until = gates.deadline() if self._pipeline.before_attempt else 0.0
         for call in self._pipeline.before_attempt:
             try:
-                verdict = await gates.ask_until(until, call, ctx, attempt)
+                verdict = gates.understood(call, await gates.ask_until(until, call, ctx, attempt))
             except Exception as error:
                 gates.failed(call, ctx, error)
                 raise _veto(Reject(403, f"the plugin '{call.plugin}' failed before the attempt")) from None

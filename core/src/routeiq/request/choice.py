@@ -137,7 +137,7 @@ class Choice:
         """Whether all plugins agree to this target. A plugin's failure leaves the target out."""
         for call in self._pipeline.authorize_target:
             try:
-                verdict = gates.ask_now(call, ctx, deployment)
+                verdict = gates.understood(call, gates.ask_now(call, ctx, deployment))
             except Exception as error:
                 gates.failed(call, ctx, error)
                 return Reject(503, f"the plugin '{call.plugin}' failed at 'authorize_target'")

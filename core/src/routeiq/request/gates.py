@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -16,11 +16,23 @@ from routeiq.errors import Errors
 from routeiq.plugins.compiled import Call
 from routeiq.request.auth import conceal
 from routeiq.wires.body import Malformed
-from routeiq_sdk import Context, Event, Reject, Replace, RequestError, Ruling, Stop
+from routeiq_sdk import Context, Event, Principal, Reject, Replace, RequestError, Ruling, Stop
 
 log = structlog.get_logger("routeiq.gates")
 
 STAGE_SECONDS = 30.0
+_ANSWERS: Mapping[str, tuple[type, ...]] = {
+    "authenticate": (Principal, Reject),
+    "authorize_action": (bool, Reject),
+    "authorize": (Reject,),
+    "authorize_target": (Reject,),
+    "guard_request": (Replace, Reject),
+    "guard_during": (Reject,),
+    "guard_response": (Replace, Reject),
+    "reserve": (Reject,),
+    "before_attempt": (Reject,),
+}
+"""What a plugin may say at a closed gate, beside `None`."""
 
 
 def deadline() -> float:
@@ -39,10 +51,19 @@ async def ask(call: Call, *args: Any) -> Any:
 
 async def verdict(call: Call, ctx: Context, *args: Any) -> Any:
     """`ask` a hook that may object, and note its objection for the record."""
-    answer = await ask(call, ctx, *args)
+    answer = understood(call, await ask(call, ctx, *args))
     if isinstance(answer, Reject | Replace | Stop):
         ruled(call, ctx, answer)
     return answer
+
+
+def understood(call: Call, answer: Any) -> Any:
+    """`answer`, if its hook may give it. Raises `TypeError`: a closed gate does not take a `False`, or a word, for a
+    yes."""
+    known = _ANSWERS.get(call.hook)
+    if answer is None or known is None or (isinstance(answer, known) and answer is not False):
+        return answer
+    raise TypeError(f"{call.hook} may not return {type(answer).__name__}; to refuse, return Reject")
 
 
 async def ask_until(until: float, call: Call, *args: Any) -> Any:
@@ -102,11 +123,21 @@ class Stage:
     async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         try:
             await self._timeout.__aexit__(kind, error, trace)
+            late = error is None and self._timeout.expired()  # a plugin took the deadline's cancellation for its own
         except TimeoutError:
+            late = True
+        if late:
             error = TimeoutError(f"no answer within the {STAGE_SECONDS:g} s of its stage")
+        elif isinstance(error, asyncio.CancelledError) and not _is_cancelled():
+            error = RuntimeError("it raised CancelledError although nobody cancelled the request")
         if isinstance(error, Exception) and not isinstance(error, RequestError | Malformed):
             failed(self._current, self._ctx, error)
             raise self._errors.plugin_failed(self._current.plugin, self._current.hook) from None
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 async def first_answer(calls: Sequence[Call], ctx: Context, errors: Errors) -> Any:

@@ -33,7 +33,8 @@ class AdmissionHooks:
         known, on every route but public ones, before the body is read.
 
         `Reject` refuses, `True` allows, `None` has no opinion. One `Reject` ends it; without any opinion the route's
-        `access` decides: any caller for `key`, the holder of the master key for `admin`. A failure refuses.
+        `access` decides: any caller for `key`, the holder of the master key for `admin`. A failure refuses, and so does
+        any other answer, `False` too.
         """
 
     @hook(failure="closed")
