@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ import pytest
 from routeiq_testkit import ScriptedUpstream
 from routeiq_testkit.gateway import TestGateway, openai_row
 from routeiq_testkit.pytest_plugin import StartGateway
+
+sys.path.insert(0, str(Path(__file__).parent))
+from served_gateway import serving
 
 SCIM_TOKEN = "scim-7f2c9e41d8b05a63-provisioning"
 PLUGINS: dict[str, Any] = {
@@ -43,3 +47,9 @@ def fortress(gateway: StartGateway, scripted_upstream: ScriptedUpstream, tmp_pat
         )
 
     return start
+
+
+@pytest.fixture
+def serve() -> Callable[..., Any]:
+    """`serving`, for tests."""
+    return serving

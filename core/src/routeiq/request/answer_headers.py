@@ -27,7 +27,7 @@ _DROPPED_PROVIDER = frozenset(
         "date",
     }
 )
-_MOST_PROVIDER_BYTES = 2048
+_MOST_PROVIDER_BYTES = 1792
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]+")
 NO_STORE = (b"cache-control", b"no-store")
 _HTTPS_ONLY = (b"strict-transport-security", b"max-age=31536000")
