@@ -75,7 +75,7 @@ class RawConnection:
 
     async def head(self, path: str = "/v1/chat/completions", **headers: str) -> None:
         """Send the head of a POST with the key."""
-        told = {"host": "gateway", "authorization": f"Bearer {self._key}", "content-type": "application/json"}
+        told = {"host": "localhost", "authorization": f"Bearer {self._key}", "content-type": "application/json"}
         told |= {name.replace("_", "-"): value for name, value in headers.items()}
         lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in told.items())]
         await self.send("\r\n".join([*lines, "", ""]).encode("latin-1"))

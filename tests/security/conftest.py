@@ -1,8 +1,9 @@
-"""What the security rows share: a whole gateway with governance, two tenants in it, and clients that attack them."""
+"""What the attacks share: a gateway with two tenants and their clients, and one with every plugin that brings routes."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from routeiq_testkit.gateway import TestGateway, openai_row
 from routeiq_testkit.pytest_plugin import StartGateway
 from routeiq_testkit.servers.postgres import PostgresServer
 
+from .served_gateway import serving
 from .tenants import Tenants, two_tenants
 
 PRICE = {"input_cost_per_token": "0.000001", "output_cost_per_token": "0.00001"}
@@ -65,3 +67,42 @@ def on_postgres(url: str, **general: Any) -> dict[str, Any]:
         "general_settings": {"database_url": url, **general},
         "routeiq": {"state": {"url": "memory://"}},
     }
+
+
+SCIM_TOKEN = "scim-7f2c9e41d8b05a63-provisioning"
+PLUGINS: dict[str, Any] = {
+    "governance": {},
+    "policy-cedar": {},
+    "prometheus": {},
+    "oidc": {
+        "issuers": [{"issuer": "http://127.0.0.1:9/", "audience": "routeiq", "jwks_url": "http://127.0.0.1:9/jwks"}],
+        "login": {"client_id": "routeiq", "public_url": "http://127.0.0.1:4000"},
+        "scim": {"token": SCIM_TOKEN},
+    },
+}
+
+Fortress = Callable[..., Awaitable[TestGateway]]
+
+
+@pytest.fixture
+def fortress(gateway: StartGateway, scripted_upstream: ScriptedUpstream, tmp_path: Path) -> Fortress:
+    """A function that starts the gateway, with more in its `routeiq:` block."""
+
+    async def start(**block: Any) -> TestGateway:
+        audit = {"sinks": [{"kind": "file", "path": str(tmp_path / "audit")}]}
+        plugins = {**PLUGINS, "audit": audit, **block.pop("plugins", {})}
+        return await gateway(
+            {
+                "model_list": [openai_row("fast", scripted_upstream.base_url)],
+                "router_settings": {"num_retries": 0},
+                "routeiq": {**block, "plugins": plugins},
+            }
+        )
+
+    return start
+
+
+@pytest.fixture
+def serve() -> Callable[..., Any]:
+    """`serving`, for tests."""
+    return serving

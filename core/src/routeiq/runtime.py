@@ -271,7 +271,11 @@ def _assemble(
             top_up=top_up,
             idle_seconds=block.limits.stream_idle_seconds,
         ),
-        headers=AnswerHeaders(block.compat.litellm_profile, config.revision),
+        headers=AnswerHeaders(
+            block.compat.litellm_profile,
+            config.revision,
+            https_only=block.server.tls is not None and not block.server.loopback,
+        ),
         records=shared.records,
         commit=commit,
         api_base=api_base,

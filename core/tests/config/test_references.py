@@ -145,3 +145,25 @@ def test_a_secret_file_that_cannot_serve_is_an_error(tmp_path: Path) -> None:
 def test_environment_variables_are_names_and_plain_values(section: str) -> None:
     _, problems = resolved(f"environment_variables: {section}\n")
     assert len(problems.found) == 1
+
+
+@pytest.mark.parametrize(("mode", "told"), [(0o600, 0), (0o640, 0), (0o604, 1), (0o644, 1), (0o444, 1)])
+def test_a_secret_file_that_every_user_may_read_is_told(tmp_path: Path, mode: int, told: int) -> None:
+    file = tmp_path / "key"
+    file.write_text("sk-in-a-file\n")
+    file.chmod(mode)
+    found, problems = resolved(f"api_key: file://{file}\n")
+    assert found.data["api_key"] == Secret("sk-in-a-file")
+    assert problems.found == []
+    assert [notice.level for notice in found.notices] == ["info"] * told
+
+
+@pytest.mark.parametrize("mode", [0o602, 0o666, 0o622])
+def test_a_secret_file_that_every_user_may_change_is_refused(tmp_path: Path, mode: int) -> None:
+    file = tmp_path / "key"
+    file.write_text("sk-planted\n")
+    file.chmod(mode)
+    found, problems = resolved(f"api_key: file://{file}\n")
+    assert found.data["api_key"] is None
+    assert "every user of this machine may change" in str(problems.found[0])
+    assert "sk-planted" not in str(problems.found[0])

@@ -55,7 +55,7 @@ async def server(factory: str = "factory", **settings: Any) -> AsyncIterator[Ser
     spec = WorkerSpec(
         factory=f"serving_app:{factory}",
         config_path="some.yaml",
-        settings=ServerSettings(**{"port": 0, "grace_seconds": 10.0} | settings),
+        settings=ServerSettings(**{"port": 0, "grace_seconds": 10.0, "allowed_hosts": ("a",)} | settings),
     )
     process = await asyncio.create_subprocess_exec(
         sys.executable,

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
 import pytest
 
-from routeiq.server.guards import (
-    AMBIGUOUS_LENGTH,
-    BAD_HOST,
-    HEAD_TOO_LARGE,
-    NO_HTTP2,
-    OLD_CHUNKED,
-    Guards,
-    Refusal,
-    inspect,
-)
+from routeiq.server.guards import Guards, Rules, inspect
+from routeiq.server.refusals import AMBIGUOUS_LENGTH, BAD_HOST, HEAD_TOO_LARGE, NO_HTTP2, OLD_CHUNKED, Refusal
+from routeiq.server.settings import ServerSettings
 
 HOST = (b"host", b"a")
 LENGTH = (b"content-length", b"2")
 CHUNKED = (b"transfer-encoding", b"chunked")
 Header = tuple[bytes, bytes]
+OPEN = ServerSettings(allowed_hosts=("*",))
+RULES = Rules.of(OPEN)
 
 
 def scope(*headers: Header, version: str = "1.1", kind: str = "http") -> dict[str, Any]:
-    return {"type": kind, "http_version": version, "headers": list(headers), "client": ("127.0.0.1", 1)}
+    return {"type": kind, "http_version": version, "path": "/", "headers": list(headers), "client": ("127.0.0.1", 1)}
 
 
 @pytest.mark.parametrize(
@@ -49,14 +45,14 @@ def scope(*headers: Header, version: str = "1.1", kind: str = "http") -> dict[st
     ],
 )
 def test_framing_in_doubt_is_refused(headers: list[Header], version: str, verdict: Refusal | None) -> None:
-    assert inspect(scope(*headers, version=version), 65536) is verdict
+    assert inspect(scope(*headers, version=version), RULES) is verdict
 
 
 def test_the_head_limit_is_exact() -> None:
     head = scope(HOST, (b"x", b"y" * 100))
     size = sum(len(name) + len(value) + len(": \r\n") for name, value in head["headers"])
-    assert inspect(head, size) is None
-    assert inspect(head, size - 1) is HEAD_TOO_LARGE
+    assert inspect(head, replace(RULES, head_bytes=size)) is None
+    assert inspect(head, replace(RULES, head_bytes=size - 1)) is HEAD_TOO_LARGE
 
 
 async def test_a_refused_request_never_reaches_the_application() -> None:
@@ -71,7 +67,7 @@ async def test_a_refused_request_never_reaches_the_application() -> None:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    guards = Guards(app, 65536)
+    guards = Guards(app, OPEN)
     await guards(scope(HOST, HOST), receive, send)
     assert [sent[0]["status"], len(sent)] == [400, 2]
     await guards(scope(HOST, HOST, kind="websocket"), receive, send)
@@ -85,6 +81,6 @@ def test_an_inspection_costs_microseconds() -> None:
     for _ in range(5):
         start = perf_counter()
         for _ in range(1000):
-            inspect(head, 65536)
+            inspect(head, RULES)
         best = min(best, (perf_counter() - start) / 1000)
     assert best < 20e-6  # about 2 on a quiet machine

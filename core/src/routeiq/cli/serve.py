@@ -11,7 +11,8 @@ from pathlib import Path
 
 import click
 
-from routeiq.config.routeiq_block import Limits, Server
+from routeiq.config.routeiq_block import Limits
+from routeiq.config.server_block import Server
 from routeiq.server.settings import ServerSettings, WorkerSpec
 
 FACTORY = "routeiq.app:factory"
@@ -66,4 +67,6 @@ def _settings(server: Server, limits: Limits) -> ServerSettings:
         behind_proxy=server.behind_proxy,
         certfile=str(server.tls.certfile) if server.tls is not None else None,
         keyfile=str(server.tls.keyfile) if server.tls is not None else None,
+        allowed_hosts=server.allowed_hosts,
+        allowed_origins=server.allowed_origins,
     )

@@ -1,6 +1,7 @@
 """From a file to a `Config`: read, resolve, check, classify. The steps in order, each in a module of its own.
 
-Nothing is imported or opened that a configuration names, except its includes and secret files.
+Nothing is imported or opened that a configuration names, except its includes, its secret files, and the store of
+secrets when a secret refers to it.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from routeiq.config.errors import problem_at
 from routeiq.config.position import KeyPath, Positions
-from routeiq.config.routeiq_block import Server
+from routeiq.config.server_block import Server
 from routeiq_sdk import Secret
 from routeiq_sdk.errors import ConfigError
 

@@ -14,8 +14,9 @@ from routeiq.config.errors import ConfigErrors
 from routeiq.config.master_key import master_key_problem
 from routeiq.config.notices import Notice, ProtectiveKey
 from routeiq.config.position import Positions
-from routeiq.config.routeiq_block import RouteiqBlock, Server
+from routeiq.config.routeiq_block import RouteiqBlock
 from routeiq.config.rows import ModelRow
+from routeiq.config.server_block import Server
 from routeiq.config.settings import GeneralSettings, LitellmSettings, RouterSettings
 from routeiq.config.validation import checked
 from routeiq_sdk import Secret

@@ -5,7 +5,6 @@ Plugins check their own configuration; it is kept as written here.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +13,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from routeiq.config.rows import Usd
+from routeiq.config.secrets_block import Secrets
+from routeiq.config.server_block import Server
 from routeiq.config.validation import Strict
 from routeiq_sdk import Secret
 
@@ -32,40 +33,6 @@ class Compat(Strict):
     allow_mock_requests: bool = Field(
         False, description="Whether every key, not the admin's alone, may use the mock switches of a request."
     )
-
-
-class Tls(Strict):
-    """The gateway's own certificate."""
-
-    certfile: Path = Field(description="PEM file of the certificate chain.")
-    keyfile: Path = Field(description="PEM file of the private key.")
-
-
-class Server(Strict):
-    """The listening side."""
-
-    engine: str = Field("hypercorn", min_length=1, description="The server engine: hypercorn, uvicorn, granian, ...")
-    host: str = Field("127.0.0.1", min_length=1, description="The address to listen on.")
-    port: int = Field(4000, ge=0, le=65535, description="The port to listen on; 0 takes a free one.")
-    workers: int = Field(1, ge=1, le=256, description="Worker processes.")
-    grace_seconds: float = Field(600, ge=0, description="Seconds live answers may take to finish at a stop.")
-    allow_weak_master_key: bool = Field(
-        False, description="Whether a weak master key is accepted; on loopback alone, never an absent key."
-    )
-    behind_proxy: bool = Field(
-        False, description="Whether a front proxy checks requests; some engines need it beyond loopback."
-    )
-    tls: Tls | None = Field(None, description="Serve HTTPS with this certificate.")
-
-    @property
-    def loopback(self) -> bool:
-        """Whether only this machine can connect."""
-        if self.host == "localhost" or self.host.startswith("unix:"):
-            return True
-        try:
-            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
-        except ValueError:
-            return False
 
 
 class Limits(Strict):
@@ -187,6 +154,7 @@ class RouteiqBlock(Strict):
     egress: Egress = Field(default_factory=Egress, description="Where the gateway may connect.")
     logs: Logs = Field(default_factory=Logs, description="The log.")
     state: State = Field(default_factory=State, description="Where what all processes must see is kept.")
+    secrets: Secrets = Field(default_factory=Secrets, description="Where references to secrets are looked up.")
     virtual_models: Mapping[str, VirtualModel] = Field(
         default_factory=dict, description="Names for which the gateway chooses the model."
     )

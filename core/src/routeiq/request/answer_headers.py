@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 
 from routeiq import __version__
+from routeiq.server.refusals import SECURITY_HEADERS
 from routeiq_sdk import Context, Deployment
 
 RawHeaders = list[tuple[bytes, bytes]]
@@ -26,19 +27,24 @@ _DROPPED_PROVIDER = frozenset(
         "date",
     }
 )
-_MOST_PROVIDER_BYTES = 2048
+_MOST_PROVIDER_BYTES = 1792
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]+")
+NO_STORE = (b"cache-control", b"no-store")
+_HTTPS_ONLY = (b"strict-transport-security", b"max-age=31536000")
 EMULATED = {"1.80": "1.80.10", "1.109": "1.109.1"}
 
 
 class AnswerHeaders:
     """Writes headers for one runtime: what never changes is encoded once."""
 
-    def __init__(self, profile: str, revision: str) -> None:
+    def __init__(self, profile: str, revision: str, *, https_only: bool = False) -> None:
+        """`https_only` tells browsers to come back over TLS alone, for all ports of the name they used."""
         self._always: RawHeaders = [
             (b"x-litellm-version", EMULATED[profile].encode()),
             (b"x-routeiq-version", __version__.encode()),
             (b"x-routeiq-config", revision[:16].encode()),
+            *SECURITY_HEADERS,
+            *((_HTTPS_ONLY,) if https_only else ()),
         ]
         self._static: dict[str, RawHeaders] = {}
 
@@ -46,6 +52,11 @@ class AnswerHeaders:
         """What every answer carries, refused ones too."""
         request_id = ctx.request_id.encode()
         return [(b"x-litellm-call-id", request_id), (b"x-routeiq-request-id", request_id), *self._always]
+
+    def around(self, ctx: Context, own: RawHeaders) -> RawHeaders:
+        """`own` and what every answer carries beside it: a header that an answer words itself is not sent twice."""
+        told = {name for name, _ in own}
+        return [*own, *(pair for pair in (*self.base(ctx), NO_STORE) if pair[0] not in told)]
 
     def served(
         self,

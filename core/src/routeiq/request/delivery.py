@@ -14,7 +14,7 @@ import orjson
 from routeiq.errors import UpstreamError
 from routeiq.limits.reading import ClientGone
 from routeiq.request import frames, gates, translation
-from routeiq.request.answer_headers import RawHeaders, line
+from routeiq.request.answer_headers import NO_STORE, RawHeaders, line
 from routeiq.request.attempts import Served
 from routeiq.request.metering import Metered, Metering
 from routeiq.request.plan import Plan
@@ -256,7 +256,7 @@ class Delivery:
         )
 
     async def _answer(self, status: int, headers: RawHeaders, body: bytes) -> None:
-        await self._head(status, [_JSON, (b"content-length", b"%d" % len(body)), *headers])
+        await self._head(status, [_JSON, NO_STORE, (b"content-length", b"%d" % len(body)), *headers])
         await self._body(body, more=False)
         self.complete = True
 

@@ -98,9 +98,9 @@ class Exchange:
             await before(response)
         self.started = True
         self.status = response.status
-        headers = [(b"content-type", response.media_type.encode())]
-        headers += self.runtime.services.headers.base(self.ctx)
-        headers += [line(name, value) for name, value in response.headers.items()]
+        own = [(b"content-type", response.media_type.encode())]
+        own += [line(name, value) for name, value in response.headers.items()]
+        headers = self.runtime.services.headers.around(self.ctx, own)
         if isinstance(response.body, bytes):
             headers.append((b"content-length", b"%d" % len(response.body)))
         await self.send({"type": "http.response.start", "status": response.status, "headers": headers})

@@ -1,11 +1,10 @@
-"""Refuses what an engine lets through although ASGI can see that it is malformed. One pass over the headers.
+"""Refuses what no request may be: malformed heads, foreign names and pages, encoded bodies. One pass over the headers.
 
 Body size and time are the application's; what ASGI cannot see (merged trailers) is recorded in `probes.toml`.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import uuid
 from collections.abc import Awaitable
@@ -13,71 +12,106 @@ from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from routeiq.server.hosts import Hosts
+from routeiq.server.origins import Origins, Shared, share
+from routeiq.server.refusals import (
+    AMBIGUOUS_LENGTH,
+    BAD_HOST,
+    BAD_ORIGIN,
+    BAD_TARGET,
+    ENCODED_BODY,
+    HEAD_TOO_LARGE,
+    NO_HTTP2,
+    NOT_OUR_HOST,
+    OLD_CHUNKED,
+    SECURITY_HEADERS,
+    Refusal,
+)
+from routeiq.server.settings import ServerSettings
+
 logger = logging.getLogger("routeiq.server")
 
-_WATCHED = frozenset({b"host", b"content-length", b"transfer-encoding", b"upgrade"})
+_WATCHED = frozenset({b"host", b"content-length", b"transfer-encoding", b"upgrade", b"origin", b"content-encoding"})
+PROBE_PATHS = frozenset({"/health/liveliness", "/health/liveness", "/health/readiness"})
+"""Kubelets and balancers ask these under the address of the day. They are public and say nothing that needs a key, so
+they answer under any well-formed name."""
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    status: int
-    code: str
-    body: bytes
+class Rules:
+    """What the edge of one listening socket holds requests to."""
+
+    head_bytes: int
+    hosts: Hosts
+    origins: Origins
 
     @classmethod
-    def of(cls, status: int, code: str, message: str) -> Refusal:
-        error = {"message": message, "type": "invalid_request_error", "param": None, "code": code}
-        return cls(status, code, json.dumps({"error": error}).encode())
+    def of(cls, settings: ServerSettings) -> Rules:
+        """The rules that the settings ask for. May look up the name that is listened on."""
+        origins = Origins(settings.allowed_origins, tls=settings.certfile is not None)
+        return cls(settings.head_kib * 1024, Hosts.of(settings), origins)
 
 
-AMBIGUOUS_LENGTH = Refusal.of(400, "ambiguous_length", "Content-Length and Transfer-Encoding may not come together.")
-OLD_CHUNKED = Refusal.of(400, "ambiguous_length", "Transfer-Encoding needs HTTP/1.1.")
-BAD_HOST = Refusal.of(400, "bad_host", "The request must carry exactly one Host header.")
-NO_HTTP2 = Refusal.of(400, "http2_not_offered", "HTTP/2 is not offered here; use HTTP/1.1.")
-HEAD_TOO_LARGE = Refusal.of(431, "head_too_large", "The request headers are too large.")
-
-
-def inspect(scope: Scope, head_bytes: int) -> Refusal | None:
-    """The reason to refuse this request, or None."""
+def inspect(scope: Scope, rules: Rules) -> Refusal | Shared | None:
+    """The reason to refuse this request, or `None`; `Shared` when a page of another origin may read the answer."""
     version = scope["http_version"]
     if version not in ("1.1", "1.0"):
         return NO_HTTP2
-    hosts = size = 0
-    named = has_length = has_encoding = False
+    hosts = origins = size = 0
+    host = origin = b""
+    has_length = has_encoding = encoded = False
     for name, value in scope["headers"]:
         size += len(name) + len(value) + 4
         if name in _WATCHED:
             if name == b"host":
                 hosts += 1
-                named = named or value != b""  # granian makes an empty one out of none
+                host = value
             elif name == b"content-length":
                 has_length = True
             elif name == b"transfer-encoding":
                 has_encoding = True
+            elif name == b"origin":
+                origins += 1
+                origin = value
+            elif name == b"content-encoding":
+                encoded = encoded or value.strip().lower() not in (b"", b"identity")
             elif value.lower() == b"h2c":
                 return NO_HTTP2
-    if hosts > 1 or not (named or version == "1.0"):
+    if hosts > 1 or not (host or version == "1.0"):  # granian makes an empty one out of none
         return BAD_HOST
     if has_encoding and has_length:
         return AMBIGUOUS_LENGTH
     if has_encoding and version == "1.0":
         return OLD_CHUNKED
-    return HEAD_TOO_LARGE if size > head_bytes else None
+    if size > rules.head_bytes:
+        return HEAD_TOO_LARGE
+    if scope["path"][:1] != "/":
+        return BAD_TARGET
+    refusal = rules.hosts.judge(host) if host else None if rules.hosts.open else NOT_OUR_HOST
+    if refusal is not None and not (refusal is NOT_OUR_HOST and scope["path"] in PROBE_PATHS):
+        return refusal
+    if encoded:
+        return ENCODED_BODY
+    if origins:
+        return rules.origins.judge(origin, host) if origins == 1 else BAD_ORIGIN
+    return None
 
 
 class Guards:
     """An ASGI application around the application. Refused connections are closed: their framing is in doubt."""
 
-    def __init__(self, app: ASGIApp, head_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, settings: ServerSettings) -> None:
         self._app = app
-        self._head_bytes = head_bytes
+        self._rules = Rules.of(settings)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Not a coroutine function itself: an accepted request pays for the look, not for one more frame."""
         if scope["type"] in ("http", "websocket"):
-            refusal = inspect(scope, self._head_bytes)
-            if refusal is not None:
-                return _refuse(refusal, scope, send)
+            verdict = inspect(scope, self._rules)
+            if verdict is not None:
+                if isinstance(verdict, Shared):
+                    return share(self._app, verdict, scope, receive, send)
+                return _refuse(verdict, scope, send)
         return self._app(scope, receive, send)
 
 
@@ -93,6 +127,8 @@ async def _refuse(refusal: Refusal, scope: Scope, send: Send) -> None:
         (b"content-length", str(len(refusal.body)).encode()),
         (b"connection", b"close"),
         (b"x-routeiq-request-id", request_id.encode()),
+        *SECURITY_HEADERS,
+        *refusal.headers,
     ]
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
     await send({"type": "http.response.body", "body": refusal.body})

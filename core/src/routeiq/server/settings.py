@@ -34,6 +34,8 @@ class ServerSettings:
     behind_proxy: bool = False
     certfile: str | None = None
     keyfile: str | None = None
+    allowed_hosts: tuple[str, ...] | None = None  # names a Host header may hold; see `hosts`
+    allowed_origins: tuple[str, ...] = ()  # pages of these may call from a browser
 
     @property
     def unix_path(self) -> str | None:
@@ -69,5 +71,9 @@ class WorkerSpec:
     @classmethod
     def from_json(cls, text: str) -> WorkerSpec:
         fields = json.loads(text)
-        settings = ServerSettings(**fields["settings"])
+        told = fields["settings"]
+        hosts, origins = told.pop("allowed_hosts"), tuple(told.pop("allowed_origins"))
+        settings = ServerSettings(
+            **told, allowed_hosts=None if hosts is None else tuple(hosts), allowed_origins=origins
+        )
         return cls(**(fields | {"settings": settings, "check": tuple(fields["check"])}))

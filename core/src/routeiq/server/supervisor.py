@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from routeiq.server.child import Child
+from routeiq.server.core_dumps import no_core_dumps
 from routeiq.server.engine import check_exposure, find_engine
 from routeiq.server.listener import address_of, bind, release
 from routeiq.server.settings import WorkerSpec
@@ -37,6 +38,7 @@ def serve(spec: WorkerSpec, announce: Callable[[str], None], complain: Callable[
     `announce` gets one line when every worker is ready, `complain` one for each reason to give up.
     """
     settings = spec.settings
+    no_core_dumps()  # before there are workers, which inherit it
     try:
         check_exposure(find_engine(settings.engine), settings)
         sock = bind(settings)

@@ -93,7 +93,7 @@ class _Worker:
             sock.listen(BACKLOG)
             self._report.ready()
 
-        guarded = Guards(self._app, self._settings.head_kib * 1024)
+        guarded = Guards(self._app, self._settings)
         watch = LifespanWatch(self._drain.track(guarded), started)
         try:
             async with asyncio.timeout(None) as limit:

@@ -40,7 +40,9 @@ class TestGateway:
         self.path = folder / "routeiq.yaml"
         self.key = KEY
         self.write(config)
-        self.app = App(load(self.path, {}), config_path=self.path)
+        loaded = load(self.path, {})
+        self._server, self._limits = loaded.routeiq.server, loaded.routeiq.limits
+        self.app = App(loaded, config_path=self.path)
         self.session: aiohttp.ClientSession
         self._stopping = asyncio.Event()
         self._serving: asyncio.Task[None] | None = None
@@ -54,12 +56,19 @@ class TestGateway:
         self.path.write_text(yaml.safe_dump(written, sort_keys=False), encoding="utf-8")
 
     async def __aenter__(self) -> TestGateway:
-        settings = ServerSettings(host="127.0.0.1", port=0, grace_seconds=5)
+        settings = ServerSettings(
+            host="127.0.0.1",
+            port=0,
+            grace_seconds=5,
+            head_kib=self._limits.head_kib,
+            allowed_hosts=self._server.allowed_hosts,
+            allowed_origins=self._server.allowed_origins,
+        )
         sock = bind(settings)
         self.url = f"http://127.0.0.1:{sock.getsockname()[1]}"
         await self.app.start()
         sock.listen(128)
-        app = self.app.drain.track(Guards(_WithoutLifespan(self.app), settings.head_kib * 1024))
+        app = self.app.drain.track(Guards(_WithoutLifespan(self.app), settings))
         self._serving = asyncio.create_task(HypercornEngine().serve(app, sock, settings, self._told_to_stop))
         self.session = aiohttp.ClientSession(self.url, headers={"authorization": f"Bearer {self.key}"})
         return self
