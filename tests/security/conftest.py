@@ -1,4 +1,4 @@
-"""What the attacks share: a gateway with two tenants and their clients, and one with every plugin that brings routes."""
+"""What the attacks share: a gateway with two tenants and their clients, one with every plugin that brings routes."""
 
 from __future__ import annotations
 

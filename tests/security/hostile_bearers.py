@@ -59,8 +59,8 @@ SPLITTING = (
     "x\r\nauthorization: Bearer y",
     "x\r\ncontent-length: 0",
     "x\r\ntransfer-encoding: chunked",
-    "x\r\n\r\nGET /key/list HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\n\r\n",
-    "x\n\nGET /key/list HTTP/1.1\nhost: gateway\n\n",
+    "x\r\n\r\nGET /key/list HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
+    "x\n\nGET /key/list HTTP/1.1\nhost: localhost\n\n",
     "x\r\nhost: elsewhere",
     "x\r\n y",
 )

@@ -30,7 +30,7 @@ class Line:
 
     async def ask(self, method: str, path: str, headers: Sequence[tuple[bytes, bytes]], body: bytes = b"") -> RawAnswer:
         """One request, whatever its bytes are, and the first answer to it."""
-        lines = [b"%s %s HTTP/1.1" % (method.encode(), path.encode()), b"host: gateway"]
+        lines = [b"%s %s HTTP/1.1" % (method.encode(), path.encode()), b"host: localhost"]
         lines += [b"%s: %s" % pair for pair in headers]
         if body:
             lines += [b"content-type: application/json", b"content-length: %d" % len(body)]

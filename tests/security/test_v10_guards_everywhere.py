@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import pytest
-from .guard_table import GUARDS, SAMPLE, Guarded
 
 from routeiq_testkit import Reply, ScriptedUpstream, ToolCall
 from routeiq_testkit.gateway import TestGateway, anthropic_row, openai_row
 from routeiq_testkit.installed import PluginFolder
 from routeiq_testkit.pytest_plugin import StartGateway
+
+from .guard_table import GUARDS, SAMPLE, Guarded
 
 CHAT, COMPLETION, EMBEDDING = "/v1/chat/completions", "/v1/completions", "/v1/embeddings"
 MESSAGES, COUNT, ROUTE = "/v1/messages", "/v1/messages/count_tokens", "/routeiq/v1/route"

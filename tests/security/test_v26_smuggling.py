@@ -6,10 +6,11 @@ import asyncio
 from typing import Any
 
 import pytest
-from served_gateway import SERVED_KEY
 
 from routeiq.server.probes import ENGINES
 from routeiq_testkit.raw import RawReply, raw_exchange
+
+from .served_gateway import SERVED_KEY
 
 MARK = b'"in_flight"'
 INNER = (
