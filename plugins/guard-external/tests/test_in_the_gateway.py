@@ -12,6 +12,7 @@ from routeiq_guard_external.looks import MOST
 from routeiq_sdk import Record
 from routeiq_testkit import Reply, ScriptedUpstream, ToolCall
 from routeiq_testkit.gateway import TestGateway
+from routeiq_testkit.installed import PluginFolder
 
 from .conftest import Guarded
 from .moderator import BAD, HIDDEN, PRIVATE, moderator, verdict
