@@ -296,6 +296,26 @@ async def test_a_stream_whose_judge_goes_away_ends_with_an_error_or_goes_on_as_t
     assert rulings(await only_record(opened)) == [("stream_filter", "observe", "unreachable")]
 
 
+async def test_what_was_let_out_cannot_be_rewritten_so_it_stops(
+    guarded: Guarded, service: ScriptedUpstream, scripted_upstream: ScriptedUpstream
+) -> None:
+    gateway = await guarded({**HTTP, "mode": "post_call", "stream_window": 60})
+    pieces = ["A sentence that is long enough and says pri. ", "vate and more, which together is a finding. "]
+    scripted_upstream.script(Reply.stream(pieces))
+    service.script(
+        Reply.json({"allow": True}),
+        Reply.choose(
+            lambda asked: Reply.json(
+                {"allow": True, "texts": [asked.json["texts"][0]["text"].replace("pri. vate", HIDDEN)]}
+            )
+        ),
+    )
+    _, _, stream = await gateway.stream("fast")
+    assert streamed_text(stream) == pieces[0]
+    assert VIOLATION.encode() in stream
+    assert b"[DONE]" not in stream
+
+
 async def test_a_redirect_is_not_followed_and_the_key_goes_nowhere_else(
     guarded: Guarded, service: ScriptedUpstream
 ) -> None:
