@@ -45,6 +45,13 @@ class Guarded:
         return self.answer or self.bad
 
 
+SERVICE = "@service@"
+"""Stands for the address of a service that refuses `forbidden-` and a number."""
+
 GUARDS: dict[str, Guarded] = {
     "sample": Guarded("sample", {"guardrail": "sample"}, "this is forbidden-42 here"),
+    "external": Guarded("guard-external", {"guardrail": "http", "api_base": SERVICE}, "this is forbidden-42 here"),
+    "external, a model judges": Guarded(
+        "guard-external", {"guardrail": "llama_guard", "model": "judge"}, "this is forbidden-42 here"
+    ),
 }
