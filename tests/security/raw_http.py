@@ -51,7 +51,7 @@ class Line:
             self.close()
             raise
         answer = RawAnswer(int(head.split(b" ", 2)[1]), head, body, clock() - started)
-        if answer.status in (400, 431) or b"connection: close" in head.lower():
+        if answer.status in (400, 431, 501) or b"connection: close" in head.lower():
             self.close()  # framing is in doubt: bytes may be left that are another request's
         return answer
 
