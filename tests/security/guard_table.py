@@ -47,4 +47,9 @@ class Guarded:
 
 GUARDS: dict[str, Guarded] = {
     "sample": Guarded("sample", {"guardrail": "sample"}, "this is forbidden-42 here"),
+    "guard-content": Guarded(
+        "guard-content",
+        {"guardrail": "litellm_content_filter", "blocked_words": [{"keyword": "vermilion protocol"}]},
+        "the Vermil\u00adion protocol says",
+    ),
 }

@@ -29,8 +29,8 @@ WORDS = {
     ]
 }
 WORD_PIECES = [
-    "red", "RED", " ", "\n", "\t ", "plan", "der", "an", "n", "a", "café", "cafe", "\u0301", "\u0323", "\u0302", "e", "ê",
-    "1", "ﬁ", "fi", "re", "秘", "密", "\u200b", "\u00ad", "\u0336", ".", "_", "é", "ｒ", "İ", "ß", "\ud83d", "😀",
+    "red", "RED", " ", "\n", "\t ", "plan", "der", "an", "n", "a", "café", "cafe", "\u0301", "\u0323", "\u0302", "e",
+    "ê", "1", "ﬁ", "fi", "re", "秘", "密", "\u200b", "\u00ad", "\u0336", ".", "_", "é", "ｒ", "İ", "ß", "\ud83d", "😀",  # noqa: RUF001
 ]  # fmt: skip
 TOPIC_PIECES = ["pipe", " ", "bomb", " bomb disposal", "disposal", "dirty ", "\n", "make a ", "ghost gun", "s", "x"]
 EXPRESSIONS = {
@@ -46,12 +46,14 @@ EXPRESSIONS = {
     ],
 }
 EXPRESSION_PIECES = [
-    "TCK-", "123", "4", " ", "x", "\n", "ab", "c", "a", "cab", "d", "k", "l", "m", "z", "q", "é", ".", "\ud83d", "-", "😀",
+    "TCK-", "123", "4", " ", "x", "\n", "ab", "c", "a", "cab", "d", "k", "l", "m", "z", "q", "é", ".", "\ud83d", "-",
+    "😀",
 ]  # fmt: skip
 PREBUILTS = {"patterns": [{"pattern_type": "prebuilt", "pattern_name": name, "action": "MASK"} for name in PREBUILT]}
 PREBUILT_PIECES = [
     "4111 1111 1111 1111", "4111-1111", "1111", "1234 ", "123-45-6789", "a@", "b.example.org", ".", "-", " ", "\n",
-    "https://", "x/y?z=1", "AKIAIOSFODNN7EXAMPLE", "10.0.0.", "255", "+1", " (555) ", "123-4567", "::", "fe80", ":", "1",
+    "https://", "x/y?z=1", "AKIAIOSFODNN7EXAMPLE", "10.0.0.", "255", "+1", " (555) ", "123-4567", "::", "fe80", ":",
+    "1",
     "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "www.", "é",
 ]  # fmt: skip
 CODE: dict[str, Any] = {"guardrail": "block_code_execution", "blocked_languages": ["python"], "action": "mask"}
@@ -73,6 +75,7 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "expressions": (EXPRESSIONS, EXPRESSION_PIECES),
     "prebuilt": (PREBUILTS, PREBUILT_PIECES),
     "code": (CODE, CODE_PIECES),
+    "any code": ({"guardrail": "block_code_execution", "action": "mask"}, CODE_PIECES),
     "all": (ALL, [*WORD_PIECES, *TOPIC_PIECES, *EXPRESSION_PIECES, *CODE_PIECES]),
 }
 
@@ -107,7 +110,11 @@ def test_masked_text_is_the_same_however_it_is_cut(case: str, data: st.DataObjec
 
 def blocking(params: dict[str, Any]) -> dict[str, Any]:
     """The same row, refusing."""
-    rows = {key: [{**row, "action": "BLOCK"} for row in params[key]] for key in ("blocked_words", "patterns", "categories") if key in params}  # fmt: skip
+    rows = {
+        key: [{**row, "action": "BLOCK"} for row in params[key]]
+        for key in ("blocked_words", "patterns", "categories")
+        if key in params
+    }
     return {**params, **rows, **({"action": "block"} if "action" in params else {})}
 
 

@@ -132,12 +132,12 @@ class FenceScan:
         return [span]
 
     def _opening(self, length: int) -> tuple[int, str] | None:
-        """The fence that opens on this line, of this length, and is not closed on it, as code within a sentence is."""
+        """The fence that opens on these characters of the line and is not closed on them, as within a sentence."""
         tildes = None if self._cut else _OPENS_TILDES.match(self._line)
         if tildes is not None and length - tildes.end() <= LONGEST_LINE:
             return tildes.start(1), tildes[1]
         opened: re.Match[str] | None = None
-        for run in _OPENS.finditer(self._line):
+        for run in _OPENS.finditer(self._line, 0, length):
             if opened is None or run.start() - opened.end() > LONGEST_LINE:
                 opened = run
             elif len(run[0]) == len(opened[0]):
@@ -158,7 +158,7 @@ class FenceScan:
             return 0
         if self._inside is not None and self._inside[1] is not None:
             return len(line)  # inside what is masked only a closing fence counts
-        length = len(line.rstrip("`"))  # a run at the end is not over, and may close what opened before it
+        length = len(line.rstrip("`"))  # a run at the end is not over: it may close what opened, or not
         opening = self._opening(length)
         if opening is not None:
             return 0 if line[opening[0]] == "~" else opening[0]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
@@ -52,6 +53,7 @@ def lines(name: str, folder: Path) -> list[str]:
     return [line.strip() for line in _text(name, folder).splitlines() if line.strip()]
 
 
+@cache
 def shipped(category: str) -> Any | None:
     """A category that comes with the plugin."""
     found = files("routeiq_guard_content") / "categories" / f"{category}.yaml"

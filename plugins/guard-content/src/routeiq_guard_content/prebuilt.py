@@ -93,6 +93,6 @@ PREBUILT = {
     "slack_token": Prebuilt(r"\bxox[abeoprs]-[A-Za-z0-9-]{10,200}\b", 205, solid=True),
     "ipv4": Prebuilt(rf"\b{_OCTET}(?:\.{_OCTET}){{3}}\b", 15, solid=True),
     "ipv6": Prebuilt(r"(?:\b[0-9A-Fa-f]{1,4}|\B:):[0-9A-Fa-f:]{0,34}(?:[0-9A-Fa-f]\b|::)", 41, _ipv6, solid=True),
-    "url": Prebuilt(r"\b(?i:https?://|www\.)[!-;=?-~]{2,400}", 408, solid=True),
+    "url": Prebuilt(r"\b(?i:https?://|www\.)[!-;=?-~]{1,400}[A-Za-z0-9/#=&_~+%-]", 409, solid=True),
 }
 """By name."""

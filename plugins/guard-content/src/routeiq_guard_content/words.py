@@ -5,6 +5,7 @@ Which words is the options' business.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -44,6 +45,7 @@ class Words:
         self.texts = folded
         self.automaton = Automaton(folded)
         sought = {word for word, meaning in zip(folded, self.meanings, strict=True) if not meaning.excuse}
+        self.skip = _stops(self.automaton.first).search
         alternatives = "|".join(_escaped(word) for word in sorted(sought))
         self._any = compiled(alternatives, memory=_TALLY_MEMORY)
 
@@ -90,22 +92,33 @@ class WordScan:
 
     def feed(self, text: str) -> list[Span]:
         """Go on by some characters."""
-        first = self._words.automaton.first
-        for char in text:
-            at = self._at
-            self._at = at + 1
+        first, skip = self._words.automaton.first, self._words.skip
+        place, length, base = 0, len(text), self._at
+        while place < length:
+            char = text[place]
+            if self._state == 0 and char < "\x80" and not self._marks:
+                stop = skip(text, place)
+                after = stop.start() if stop is not None else length
+                if after > place:
+                    self._before = FOLDING[ord(text[after - 1])]
+                    self._recent = []
+                    place = after
+                    continue
+            self._at = base + place
             for folded in FOLDING[ord(char)]:
-                if self._marks or not folded.isascii():
-                    if is_mark(folded):
-                        self._marks.append((folded, at))
-                        continue
+                if not folded.isascii() and is_mark(folded):
+                    self._marks.append((folded, self._at))
+                    continue
+                if self._marks:
                     self._flush()
                 if self._state == 0 and folded not in first:
                     self._before = folded
                     if self._recent:
                         self._recent = []
                 elif folded != " " or self._state == 0 or self._recent[-1][0] != " ":
-                    self._step(folded, at)
+                    self._step(folded, self._at)
+            place += 1
+        self._at = base + length
         return self._decided(self._pending)
 
     def end(self) -> list[Span]:
@@ -182,6 +195,12 @@ def folded_word(word: str) -> str:
     if not folded:
         raise ValueError("it holds no character that can be looked for; write a word or a phrase")
     return folded
+
+
+def _stops(first: frozenset[str]) -> re.Pattern[str]:
+    """The characters at which a word may begin, and those that are not plain."""
+    plain = [chr(code) for code in range(128) if len(FOLDING[code]) == 1 and FOLDING[code] not in first]
+    return re.compile(f"[^{''.join(re.escape(char) for char in plain)}]" if plain else "(?s:.)")
 
 
 def _escaped(word: str) -> str:
