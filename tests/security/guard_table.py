@@ -54,4 +54,9 @@ GUARDS: dict[str, Guarded] = {
     "external, a model judges": Guarded(
         "guard-external", {"guardrail": "llama_guard", "model": "judge"}, "this is forbidden-42 here"
     ),
+    "guard-content": Guarded(
+        "guard-content",
+        {"guardrail": "litellm_content_filter", "blocked_words": [{"keyword": "vermilion protocol"}]},
+        "the Vermil\u00adion protocol says",
+    ),
 }

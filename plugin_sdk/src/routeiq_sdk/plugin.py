@@ -17,7 +17,11 @@ API_VERSION = 1
 
 class PluginConfig(BaseModel):
     """Base of a plugin's configuration. Unknown keys are errors; give every field a description, it becomes the
-    docs."""
+    docs.
+
+    A validator that reads files finds the folder of the gateway's configuration in `info.context["folder"]` (a `Path`);
+    there is no context where the configuration is no file.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 

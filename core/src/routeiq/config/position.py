@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import NamedTuple
 
 KeyPath = tuple[str | int, ...]
@@ -46,6 +47,11 @@ class Positions(Mapping[str, Place]):
                 return self._places[path]
             path = path[:-1]
         return self._root
+
+    @property
+    def folder(self) -> Path:
+        """Where the main file stands."""
+        return Path(self._root.file).parent
 
     @cached_property
     def _by_text(self) -> dict[str, Place]:

@@ -45,7 +45,7 @@ def checked(model: type[M], data: Any, path: KeyPath, positions: Positions) -> t
     if not isinstance(data, Mapping):
         return None, [problem_at(positions.at(path), f"{dotted(path)} is a mapping of keys", "indent its keys below")]
     try:
-        return model.model_validate(data), []
+        return model.model_validate(data, context={"folder": positions.folder}), []
     except ValidationError as error:
         details: Sequence[Mapping[str, Any]] = error.errors(include_input=False, include_url=False)
     return None, translated(model, details, data, path, positions)

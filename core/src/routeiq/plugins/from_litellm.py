@@ -59,7 +59,7 @@ def configured(
     taken = {name: value for name, key in marked.items() if (value := _at(document, key)) is not None}
     data = {**own, **taken}
     try:
-        return model.model_validate(data), []
+        return model.model_validate(data, context={"folder": positions.folder}), []
     except ValidationError as error:
         details: Sequence[Mapping[str, Any]] = error.errors(include_input=False, include_url=False)
     problems = translated(model, [d for d in details if not _is_taken(d, taken)], data, path, positions)
