@@ -260,3 +260,13 @@ async def test_a_file_stands_beside_the_configuration_and_is_read_again_at_a_rel
     await running.app.reload()
     assert (await running.chat("fast", "apollo"))[0] == 200
     assert (await running.chat("fast", "zeus"))[0] == 400
+
+
+async def test_what_is_too_many_without_any_text_is_refused_all_the_same(
+    gateway: StartGateway, scripted_upstream: ScriptedUpstream
+) -> None:
+    running = await gateway(config(scripted_upstream, {"mode": "pre_call", "max_messages": 1}))
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    status, _, body = await running.chat("fast", messages=[{"role": "user", "content": [image]}] * 2)
+    assert status == 400
+    assert "more than 1 messages" in body["error"]["message"]
