@@ -80,23 +80,22 @@ FAULTS: dict[str, FunctionType] = {
 
 
 @contextmanager
-def failing(function: FunctionType, fault: FunctionType) -> Iterator[None]:
-    """`function`, wherever it is kept, does what `fault` does."""
-    before, defaults, kwdefaults = function.__code__, function.__defaults__, function.__kwdefaults__
-    code = fault.__code__
-    if before.co_flags & CO_ASYNC_GENERATOR:
-        code = _generator(fault)
-    function.__code__ = code
+def replaced(function: FunctionType, by: FunctionType) -> Iterator[None]:
+    """`function`, wherever it is kept, does what `by` does. `by` sees `function`'s globals."""
+    before = function.__code__
+    function.__code__ = by.__code__
     try:
         yield
     finally:
         function.__code__ = before
-        function.__defaults__, function.__kwdefaults__ = defaults, kwdefaults
 
 
-def _generator(fault: FunctionType) -> CodeType:
-    """The same fault in an asynchronous generator, such as the body of a context manager."""
-    return _FAULTY_GENERATORS[fault.__name__].__code__
+@contextmanager
+def failing(function: FunctionType, fault: FunctionType) -> Iterator[None]:
+    """`function`, wherever it is kept, raises."""
+    makes_generator = function.__code__.co_flags & CO_ASYNC_GENERATOR
+    with replaced(function, _FAULTY_GENERATORS[fault.__name__] if makes_generator else fault):
+        yield
 
 
 async def _generate_runtime_error(*_: Any, **__: Any) -> Any:

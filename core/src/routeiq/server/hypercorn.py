@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from routeiq.server.engine import ENGINE_MARGIN_SECONDS
 from routeiq.server.listener import BACKLOG
 from routeiq.server.settings import ServerSettings
+from routeiq.server.unread import Unread
 from routeiq_sdk.errors import ConfigError
 
 
@@ -56,7 +57,7 @@ class HypercornEngine:
             await shutdown()
             sock.close()
 
-        await serve(app, config, shutdown_trigger=trigger, mode="asgi")
+        await serve(Unread(app), config, shutdown_trigger=trigger, mode="asgi")
 
 
 def _offer_http1_only() -> None:
