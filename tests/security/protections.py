@@ -1,6 +1,6 @@
 """Every protection of the gateway: how it is switched off, at exactly one place, and the attack that must then succeed.
 
-A new protection is one more `Protection` in a list; `GUARD_PLUGINS` has the place for guards that are plugins.
+A new protection is one more `Protection` in a list.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from routeiq.request import pipeline, understanding
 from routeiq.request.auth import MasterKey
 from routeiq.request.delivery import Delivery
 from routeiq.server import guards as head_guards
+from routeiq.server.hosts import Hosts
+from routeiq.server.origins import Origins
 from routeiq.wires import depth
 from routeiq_governance.access.calls import Calls
 from routeiq_governance.access.gate import Access
@@ -282,11 +284,20 @@ async def model_inside(bed: Bed) -> bool:
 async def two_lengths(bed: Bed) -> bool:
     line, body = Line(bed.gateway.url), json.dumps(CHAT).encode()
     chunked = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
-    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {bed.gateway.key}\r\n"
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {bed.gateway.key}\r\n"
     both = f"content-length: {len(chunked)}\r\ntransfer-encoding: chunked\r\n\r\n"
     answer = await line.send((head + both).encode() + chunked)
     line.close()
     return answer.status == 200
+
+
+def under(**headers: str) -> Callable[[Bed], Awaitable[bool]]:
+    """A call that a page in somebody's browser makes: under a name of its own, or from its own origin."""
+
+    async def attack(bed: Bed) -> bool:
+        return (await bed.master.ask("POST", "/v1/chat/completions", CHAT, headers=headers)).status == 200
+
+    return attack
 
 
 async def large_body(bed: Bed) -> bool:
@@ -297,7 +308,7 @@ async def slow_body(bed: Bed) -> bool:
     host, _, port = bed.gateway.url.removeprefix("http://").partition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     body = json.dumps(CHAT).encode()
-    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {bed.gateway.key}\r\n"
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {bed.gateway.key}\r\n"
     writer.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body[:9])
     first = asyncio.create_task(reader.readline())
     with contextlib.suppress(TimeoutError):
@@ -354,7 +365,12 @@ CORE = (
         two_lengths,
         stand_in((head_guards.inspect, _nothing)),
     ),
-    # The check of the Host header, and of Origin where a browser sends one, comes here with its own row.
+    Protection(
+        "the names the gateway answers to", governed(), under(host="rebound.example"), stand_in((Hosts.judge, _nothing))
+    ),
+    Protection(
+        "pages of other origins", governed(), under(origin="https://evil.example"), stand_in((Origins.judge, _nothing))
+    ),
     Protection(
         "size of a body",
         governed(routeiq={"limits": {"body_mib": 0.5}}),
@@ -452,7 +468,7 @@ IDENTITY = (
 )
 
 
-# Guards that are plugins. The four gates they stand at are alive by themselves; each guard then has its own row.
+# Guards that are plugins: the gates they stand at. Each guard itself is a row of `guard_table`.
 
 JUDGE = """
 from routeiq_sdk import Need, Plugin, PluginConfig, Reject, Stop, hookimpl
@@ -485,13 +501,11 @@ async def bad_answer(bed: Bed) -> bool:
     return (await bed.master.chat()).status == 200
 
 
-GUARD_PLUGINS = (
+GUARD_GATES = (
     Protection(
         "the gate of guards on requests", judged, bad_question, stand_in((pipeline.Road._guard, _body_as_it_is))
     ),
     Protection("the gate of guards on answers", judged, bad_answer, stand_in((Delivery._guarded, _bytes_as_they_are))),
-    # guard-pii, guard-secrets, guard-injection, guard-content, guard-external: one row each, with `off` at the plugin's
-    # own hook (`stand_in((Plugin.guard_request, _nothing_awaited))`).
 )
 
-PROTECTIONS = (*CORE, *GOVERNANCE, *IDENTITY, *GUARD_PLUGINS)
+PROTECTIONS = (*CORE, *GOVERNANCE, *IDENTITY, *GUARD_GATES)
