@@ -20,6 +20,7 @@ from routeiq.config import load, load_default
 from routeiq.config.model import Config
 from routeiq.config.store_choice import choose_store
 from routeiq.egress import Egress, EgressPolicy
+from routeiq.known_secrets import hide
 from routeiq.limits.in_flight import InFlight
 from routeiq.limits.reading import ClientGone, Receive
 from routeiq.request.auth import credential
@@ -84,6 +85,7 @@ class App:
 
     async def start(self) -> None:
         """Open everything. Raises `ConfigError`, `PluginError`, or `StoreUnavailable` for a store that is away."""
+        hide(self._config.secrets())
         nobody = EgressPolicy.compile((), ())  # closed until the first runtime serves
         async with AsyncExitStack() as opened:
             egress = Egress(nobody, ssl_context=_ssl_context(self._config))
@@ -136,6 +138,7 @@ class App:
             old = shared.current
             try:
                 config = await asyncio.to_thread(read_config, self._path)
+                hide(config.secrets())
                 store = choose_store(config, self._workers)
                 runtime = await build(config, shared, previous=old, lock=self._lock)
             except (ConfigError, PluginError) as error:
@@ -179,10 +182,7 @@ class App:
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
-        try:
-            await self.start()
-        except (ConfigError, PluginError):
-            raise  # the worker reports its text; nothing was served
+        await self.start()  # of its errors the worker reports the text; nothing was served
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self.stop()

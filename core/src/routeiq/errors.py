@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 
+from routeiq.known_secrets import conceal
 from routeiq_sdk import RequestError
 
 OLD = "1.80"
@@ -47,10 +48,10 @@ class UpstreamError(Exception):
         self.kind = kind
         self.status = status
         self.name = name
-        self.message = message
-        self.type = type
-        self.code = code
-        self.param = param
+        self.message = message = conceal(message)  # providers quote the key that they refuse
+        self.type = type and conceal(type)
+        self.code = code and conceal(code)
+        self.param = param and conceal(param)
         self.headers = dict(headers or {})
         self.retry_after = retry_after
         self.dispatched = dispatched

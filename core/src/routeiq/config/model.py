@@ -16,6 +16,7 @@ from routeiq.config.notices import Notice, ProtectiveKey
 from routeiq.config.position import Positions
 from routeiq.config.routeiq_block import RouteiqBlock
 from routeiq.config.rows import ModelRow
+from routeiq.config.secret_names import names_a_secret, secrets_in
 from routeiq.config.server_block import Server
 from routeiq.config.settings import GeneralSettings, LitellmSettings, RouterSettings
 from routeiq.config.validation import checked
@@ -53,6 +54,11 @@ class Config:
         if self.general.master_key is None:
             raise LookupError("a configuration is loaded with a master key or not at all")
         return self.general.master_key
+
+    def secrets(self) -> tuple[Secret, ...]:
+        """Every secret that was written or referred to."""
+        exported = (Secret(value) for name, value in self.environment.items() if names_a_secret(name))
+        return (*secrets_in(self.written), *exported, self.master_key)
 
     @property
     def guardrail_names(self) -> frozenset[str]:

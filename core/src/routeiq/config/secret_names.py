@@ -5,6 +5,11 @@ The rule looks at names alone; values are not guessed at.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from routeiq_sdk import Secret
+
 _EXACT = frozenset(
     {
         "api_key", "apikey", "auth", "auth_value", "authorization", "aws_access_key_id", "bearer", "client_assertion",
@@ -21,6 +26,7 @@ _ENDINGS = (
 _CONTAINERS = frozenset(
     {"alert_to_webhook_url", "env", "env_vars", "extra_headers", "generic_logger_headers", "headers", "static_headers"}
 )
+_LEAST_UNNAMED = 16
 
 SECRET_PATHS = frozenset({("routeiq", "state", "url")})
 """Keys that hold a secret although their name alone does not say so."""
@@ -37,3 +43,18 @@ def names_a_secret(key: str) -> bool:
 def holds_secrets(key: str) -> bool:
     """True for keys whose mapping holds secrets whatever their names: headers, environments of processes."""
     return key.lower() in _CONTAINERS
+
+
+def secrets_in(value: Any, key: str = "") -> Iterator[Secret]:
+    """Every secret of resolved data. A header's or variable's value is `Secret` whatever it says; of those without a
+    telling name only what may be one: `application/json` is none."""
+    if isinstance(value, Secret):
+        told = value.reveal()
+        if names_a_secret(key) or (len(told) >= _LEAST_UNNAMED and any(letter.isdigit() for letter in told)):
+            yield value
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from secrets_in(item, str(name))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from secrets_in(item, key)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 
 from routeiq import __version__
+from routeiq.known_secrets import conceal
 from routeiq.server.refusals import SECURITY_HEADERS
 from routeiq_sdk import Context, Deployment
 
@@ -98,7 +99,7 @@ class AnswerHeaders:
 
 def of_failure(provider: Mapping[str, str], timeout: float | None) -> dict[str, str]:
     """What an error carries about the provider that caused it."""
-    told = {name.decode("latin-1"): value.decode("latin-1") for name, value in _provider(provider)}
+    told = {name.decode("latin-1"): conceal(value.decode("latin-1")) for name, value in _provider(provider)}
     return told if timeout is None else {"x-litellm-timeout": f"{timeout:g}", **told}
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from routeiq import known_secrets
 from routeiq.errors import Errors
 from routeiq.plugins.compiled import Call
 from routeiq.request.auth import conceal
@@ -202,5 +203,10 @@ def refusal(reject: Reject) -> RequestError:
     if reject.retry_after is not None:
         headers.setdefault("retry-after", f"{reject.retry_after:g}")
     return RequestError(
-        reject.status, reject.message, type=reject.type, param=reject.param, code=reject.code, headers=headers
+        reject.status,
+        known_secrets.conceal(reject.message),
+        type=reject.type,
+        param=reject.param,
+        code=reject.code,
+        headers=headers,
     )

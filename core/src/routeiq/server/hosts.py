@@ -57,6 +57,6 @@ class Hosts:
         if self._any:
             return None
         name = found[1].lower()
-        if name in self._exact or any(name.endswith(end) for end in self._below):
+        if name in self._exact or name.endswith(self._below):
             return None
         return NOT_OUR_HOST

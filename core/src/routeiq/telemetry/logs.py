@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 import structlog
 
+from routeiq.known_secrets import conceal, conceal_bytes
 from routeiq_sdk import Secret
 from routeiq_sdk.secret import MASK
 
@@ -46,18 +47,27 @@ def set_up(style: str, level: str) -> None:
         logger_factory=factory,
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Masked("%(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+
+
+class _Masked(logging.Formatter):
+    """What libraries log, with their tracebacks: they know nothing of secrets."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return mask(super().format(record))
 
 
 def mask(text: str) -> str:
-    """`text` with whatever looks like a key replaced."""
-    return _KEY_LIKE.sub(MASK, text)
+    """`text` with whatever looks like a key, and each secret of the configuration, replaced."""
+    return _KEY_LIKE.sub(MASK, conceal(text))
 
 
 def _mask(logger: Any, method: str, event: Event) -> Event:
     for name, value in event.items():
         if isinstance(value, str):
-            if len(value) > 10 and _KEY_LIKE.search(value) is not None:
+            if len(value) > 7:
                 event[name] = mask(value)
         elif isinstance(value, Secret):
             event[name] = MASK
@@ -68,5 +78,7 @@ def _mask(logger: Any, method: str, event: Event) -> Event:
 
 def _json(logger: Any, method: str, event: Event) -> bytes:
     line = orjson.dumps(event, default=str)
+    if method != "info" or "error" in event or "detail" in event:  # others say what we worded, and are many
+        line = conceal_bytes(line)
     # The finished line is searched once, nested values too: cheaper than one search a field, and nothing escapes it.
     return _KEY_LIKE_BYTES.sub(MASK.encode(), line) if _KEY_LIKE_BYTES.search(line) is not None else line

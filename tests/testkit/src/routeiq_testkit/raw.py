@@ -42,7 +42,7 @@ class RawReply:
         return self.data.partition(b"\r\n\r\n")[2]
 
 
-async def raw_exchange(origin: str, payload: bytes, *, quiet_seconds: float = 2.0) -> RawReply:
+async def raw_exchange(origin: str, payload: bytes, *, quiet_seconds: float = 20.0) -> RawReply:
     """Send `payload` on a connection of its own; read until the server closes it or says nothing for a while."""
     host, _, port = origin.partition("://")[2].rpartition(":")
     reader, writer = await asyncio.open_connection(host.strip("[]"), int(port))
