@@ -59,4 +59,12 @@ GUARDS: dict[str, Guarded] = {
         {"guardrail": "litellm_content_filter", "blocked_words": [{"keyword": "vermilion protocol"}]},
         "the Vermil\u00adion protocol says",
     ),
+    "guard-pii": Guarded(
+        "guard-pii",
+        {"guardrail": "presidio", "pii_entities_config": {"CREDIT_CARD": "BLOCK"}},
+        "pay with 4111 1111 1111 1111 today",
+    ),
+    "guard-secrets": Guarded(
+        "guard-secrets", {"guardrail": "hide-secrets", "action": "block"}, f"log in with ghp_{'a1B2' * 9} now"
+    ),
 }
