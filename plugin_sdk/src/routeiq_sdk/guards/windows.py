@@ -23,10 +23,9 @@ Judge = Callable[[str], str | Stop]
 
 def last_separator(text: str) -> int:
     """Where the last word of a text begins: the plain answer to what is settled, for findings without white space."""
-    at = len(text)
-    while at and not text[at - 1].isspace():
-        at -= 1
-    return at
+    if not text or text[-1].isspace():
+        return len(text)
+    return len(text) - len(text.rsplit(None, 1)[-1])
 
 
 class Window:
