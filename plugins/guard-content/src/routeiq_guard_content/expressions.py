@@ -13,14 +13,14 @@ import re2
 
 from routeiq_guard_content.spans import Span
 
-_PIECE = 4096
+_PIECE = 1024
 """Characters of a whole text that are looked at together, once something is known to stand in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expression:
     """One expression. In a stream its matches have at most `longest` characters; those of a `solid` one hold no white
-    space. `accept` has the last word on a match."""
+    space. `accept` has the last word on a match; with `again`, the next one may then begin within it."""
 
     label: str
     pattern: str
@@ -28,6 +28,7 @@ class Expression:
     longest: int
     solid: bool = False
     accept: Callable[[str], bool] | None = None
+    again: bool = False
 
 
 def compiled(pattern: str, memory: int | None = None) -> Any:
@@ -116,26 +117,31 @@ class ExpressionScan:
         return alternatives.search(self._held, max(0, self.safe - self._base), until) is None
 
     def _one(self, number: int, until: int, run: int, *, final: bool, nothing: bool) -> list[Span]:
-        expression, search = self._expressions.all[number], self._expressions.compiled[number].search
+        expression, finditer = self._expressions.all[number], self._expressions.compiled[number].finditer
         start = self._from[number] - self._base
+        # A match that begins before this place is all there: it cannot grow.
+        certain = until + 1 if final else max(until - expression.longest + 1, run if expression.solid else 0)
         found: list[Span] = []
-        while start <= until:
-            match = None if nothing else search(self._held, start, until)
-            # A match that begins before this place is all there: it cannot grow.
-            certain = until + 1 if final else max(start, until - expression.longest + 1, run if expression.solid else 0)
-            if match is None or match.start() >= certain:
-                start = max(start, certain)
-                break
-            first, last = match.span()
-            if last == first:
-                start = last + 1
-            elif expression.accept is not None and not expression.accept(self._held[first:last]):
-                start = first + 1
-            else:
+        going = not nothing and start <= until
+        while going:
+            going = False
+            for match in finditer(self._held, start, until):
+                first, last = match.span()
+                if first >= certain:
+                    break
+                if last == first:
+                    continue
+                if expression.accept is not None and not expression.accept(self._held[first:last]):
+                    start = first + 1 if expression.again else last
+                    going = expression.again
+                    if going:
+                        break
+                    continue
                 start = last
                 begins = self._base + first
-                found.append(Span(begins, self._base + last, expression.label, expression.replacement, rank=number))
-        self._from[number] = self._base + start
+                span = Span(begins, self._base + last, expression.label, expression.replacement, rank=number)
+                found.append(span)
+        self._from[number] = self._base + max(start, certain)
         return found
 
 

@@ -18,6 +18,11 @@ class Prebuilt(NamedTuple):
     accept: Callable[[str], bool] | None = None
     solid: bool = False
 
+    @property
+    def again(self) -> bool:
+        """Whether one may begin within what was no match: a card's number after another number."""
+        return self.accept is luhn
+
 
 def _digits(text: str) -> str:
     return "".join(char for char in text if char.isdigit())

@@ -113,5 +113,6 @@ def _expression(pattern: Pattern, options: Options) -> Expression:
     replacement = options.pattern_redaction_format.replace("{pattern_name}", name) if pattern.action == "MASK" else None
     if pattern.pattern_name is not None:
         known = PREBUILT[pattern.pattern_name]
-        return Expression(pattern.label, known.pattern, replacement, known.longest, known.solid, known.accept)
+        shape = (known.longest, known.solid, known.accept, known.again)
+        return Expression(pattern.label, known.pattern, replacement, *shape)
     return Expression(pattern.label, pattern.pattern or "", replacement, pattern.longest_match or options.stream_window)

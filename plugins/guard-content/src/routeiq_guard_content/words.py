@@ -6,17 +6,20 @@ Which words is the options' business.
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from routeiq_guard_content.automaton import Automaton
 from routeiq_guard_content.expressions import compiled
 from routeiq_guard_content.folding import FOLDING, fold, is_mark, joins, mark_class
-from routeiq_guard_content.spans import Span, fed
+from routeiq_guard_content.spans import Span
 
-MOST = 50_000
+MOST = 20_000
 """Words of one row."""
-_TALLY_MEMORY = 512 << 20
+_MEMORY = 512 << 20
+_PIECE = 1024
+"""Characters of a whole text that are looked at together, so that hits are decided while few of them wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class Words:
         sought = {word for word, meaning in zip(folded, self.meanings, strict=True) if not meaning.excuse}
         self.skip = _stops(self.automaton.first).search
         alternatives = "|".join(_escaped(word) for word in sorted(sought))
-        self._any = compiled(alternatives, memory=_TALLY_MEMORY)
+        self._any = compiled(alternatives, memory=_MEMORY)
 
     def scan(self) -> WordScan:
         """For a text that grows."""
@@ -58,7 +61,12 @@ class Words:
         folded = fold(text)
         if not folded.isascii():
             folded = folded.encode("utf-8", "replace").decode("utf-8")
-        return fed(self.scan(), text) if self._any.search(folded) is not None else []
+        if self._any.search(folded) is None:
+            return []
+        scan, found = self.scan(), list[Span]()
+        for start in range(0, len(text), _PIECE):
+            found += scan.feed(text[start : start + _PIECE])
+        return found + scan.end()
 
 
 class WordScan:
@@ -72,7 +80,7 @@ class WordScan:
         self._recent: list[tuple[str, int]] = []  # folded characters since the first state, and where they were written
         self._marks: list[tuple[str, int]] = []
         self._ended: list[tuple[int, int, int]] = []  # words that stand here unless what follows joins them
-        self._hits: list[tuple[int, int, int]] = []  # words that stand here unless an exception overlaps them
+        self._hits: deque[tuple[int, int, int]] = deque()  # words that stand here unless an exception overlaps them
         self._excuses: list[tuple[int, int, int]] = []
         self._scores: dict[int, float] = {}
         self._scored: set[int] = set()
@@ -163,7 +171,7 @@ class WordScan:
     def _decided(self, pending: int) -> list[Span]:
         found: list[Span] = []
         while self._hits and self._hits[0][1] <= pending:
-            start, end, number = self._hits.pop(0)
+            start, end, number = self._hits.popleft()
             meaning = self._words.meanings[number]
             excused = any(
                 first < end and start < last and self._words.meanings[excuse].topic == meaning.topic
