@@ -265,8 +265,13 @@ async def test_a_file_stands_beside_the_configuration_and_is_read_again_at_a_rel
 async def test_what_is_too_many_without_any_text_is_refused_all_the_same(
     gateway: StartGateway, scripted_upstream: ScriptedUpstream
 ) -> None:
-    running = await gateway(config(scripted_upstream, {"mode": "pre_call", "max_messages": 1}))
     image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
-    status, _, body = await running.chat("fast", messages=[{"role": "user", "content": [image]}] * 2)
+    messages = [{"role": "user", "content": [image]}] * 2
+    running = await gateway(config(scripted_upstream, {"mode": "pre_call", "max_messages": 1}))
+    status, _, body = await running.chat("fast", messages=messages)
     assert status == 400
     assert "more than 1 messages" in body["error"]["message"]
+    looking_on = await gateway(config(scripted_upstream, {"mode": "logging_only", "max_messages": 1}))
+    assert (await looking_on.chat("fast", messages=messages))[0] == 200
+    (record,) = await looking_on.recorded()
+    assert [(each.action, each.reason) for each in record.rulings] == [("observe", "more than 1 messages")]

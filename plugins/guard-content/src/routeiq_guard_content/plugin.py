@@ -40,15 +40,28 @@ class GuardContent(TextGuard[settings.Config, Options]):
         self, ctx: Context, rail: Rail[Options], passages: Sequence[Passage], what: str
     ) -> Sequence[Sequence[Finding]]:
         """Sizes come first, since what is too large need not be searched."""
-        rules = self._rules[id(rail)]
-        beside = _answer_faults(rules, passages) if what == "answer" else []
-        if what == "request":
-            beside = _request_faults(rules, ctx.request.json(), passages)
+        beside = self._beside(ctx, rail, passages, what)
         if beside and not passages:  # what is too much holds no text to point at
             raise RequestError(400, rail.refusal(what, ", ".join(beside)), type=VIOLATION, code=VIOLATION)
         if beside:
             return [[Finding(0, len(passages[0].text), fault) for fault in beside], *([] for _ in passages[1:])]
         return await super().judge(ctx, rail, passages, what)
+
+    async def look_on(
+        self, ctx: Context, rail: Rail[Options], passages: Sequence[Passage], what: str, hook: str
+    ) -> None:
+        """A row that only looks on refuses nothing, also where there is no text to point at."""
+        if passages:
+            await super().look_on(ctx, rail, passages, what, hook)
+        elif beside := self._beside(ctx, rail, passages, what):
+            self._observed(ctx, hook, [Finding(0, 0, fault) for fault in beside])
+
+    def _beside(self, ctx: Context, rail: Rail[Options], passages: Sequence[Passage], what: str) -> list[str]:
+        """What is wrong beside what stands in the texts."""
+        rules = self._rules[id(rail)]
+        if what == "request":
+            return _request_faults(rules, ctx.request.json(), passages)
+        return _answer_faults(rules, passages) if what == "answer" else []
 
     def watch(self, ctx: Context, rail: Rail[Options], part: str) -> StreamFilter | AsyncStreamFilter:
         """Filters of its own: each text is judged as it grows, with all that came before."""
