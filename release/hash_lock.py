@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     others = resolve(wheels, told.extra, told.python, told.cool_down)
     text = "\n".join([*own_lines(wheels), others])
     told.out.write_text(checked(text), encoding="utf-8")
-    print(f"{told.out}: {text.count('==')} distributions, {text.count('--hash=')} digests")
+    print(f"{told.out}: {len(blocks(text))} distributions, {text.count('--hash=')} digests")
 
 
 if __name__ == "__main__":

@@ -136,7 +136,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if not isinstance(public, Ed25519PublicKey):
             raise SystemExit(f"{told.key} is not an Ed25519 key")
         found = verify(json.loads(told.out.read_text(encoding="utf-8")), public, wheels)
-        print(f"{len(wheels)} wheels, of commit {found['predicate']['buildDefinition']['externalParameters']['commit']}")
+        print(
+            f"{len(wheels)} wheels, of commit {found['predicate']['buildDefinition']['externalParameters']['commit']}"
+        )
         return
     made = statement(wheels, source_of(Path(__file__).parent, told.source), told.builder)
     if told.key is not None:

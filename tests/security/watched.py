@@ -40,18 +40,18 @@ sys.addaudithook(_hook)
 
 
 class Watch:
-    """The file of events, and the environment of a process that is to be watched."""
+    """The file of events, and the environment of a process that is to be watched. `folder` is on its path."""
 
     def __init__(self, folder: Path, events: frozenset[str] = EXECUTIONS | CONNECTIONS) -> None:
         folder.mkdir(parents=True)
         self._log = folder / "events"
-        self._folder = folder
+        self.folder = folder
         (folder / "sitecustomize.py").write_text(_HOOK.format(events=sorted(events), log=str(self._log)))
 
     @property
     def environment(self) -> Mapping[str, str]:
         """Variables to start it with."""
-        return {**os.environ, "PYTHONPATH": str(self._folder)}
+        return {**os.environ, "PYTHONPATH": str(self.folder)}
 
     @property
     def armed(self) -> bool:
