@@ -11,6 +11,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -40,26 +41,54 @@ def verdict(told: Any, asked: int) -> tuple[int, list[str]]:
     return CLEAN, [f"{len(rows)} distributions, no known hole"]
 
 
+def batches(lock: str) -> list[list[str]]:
+    """The pins of a lock without our own, which no database knows. A name that has several, for several platforms, is in
+    as many batches: the tool takes each name once."""
+    found: list[list[str]] = []
+    seen: Counter[str] = Counter()
+    for line in lock.splitlines():
+        if line[:1].isalnum() and not line.startswith("routeiq"):
+            pin = line.split(" ")[0].removesuffix("\\")
+            name = pin.partition("==")[0]
+            if seen[name] == len(found):
+                found.append([])
+            found[seen[name]].append(pin)
+            seen[name] += 1
+    return found
+
+
 def audit(lock: Path, tool: Sequence[str] = _TOOL) -> tuple[int, list[str]]:
-    """Ask about each distribution in `lock` but our own, which no database knows."""
-    blocks = [line for line in lock.read_text(encoding="utf-8").splitlines() if line[:1].isalnum()]
-    asked = [line.split(" ")[0].removesuffix("\\") for line in blocks if not line.startswith("routeiq")]
+    """Ask about each distribution that a lock lists."""
+    asked = batches(lock.read_text(encoding="utf-8"))
     if not asked:
         return NOT_CHECKED, [f"NOT CHECKED: {lock} lists nothing"]
+    rows: list[Any] = []
+    for batch in asked:
+        told = _ask(batch, tool)
+        if isinstance(told, str):
+            return NOT_CHECKED, [f"NOT CHECKED: {told}"]
+        rows += told
+    return verdict({"dependencies": rows}, sum(map(len, asked)))
+
+
+def _ask(pins: Sequence[str], tool: Sequence[str]) -> list[Any] | str:
+    """pip-audit's rows; or why there are none, in words."""
     command = [*tool, "--format", "json", "--progress-spinner", "off", "--no-deps", "--disable-pip", "-r"]
     try:
         with tempfile.NamedTemporaryFile("w", suffix=".txt") as listed:
-            listed.write("\n".join(asked))
+            listed.write("\n".join(pins))
             listed.flush()
-            command.append(listed.name)
-            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_SECONDS)
+            done = subprocess.run(
+                [*command, listed.name], capture_output=True, text=True, check=False, timeout=_SECONDS
+            )
         told = json.loads(done.stdout)
     except (OSError, subprocess.TimeoutExpired) as error:
-        return NOT_CHECKED, [f"NOT CHECKED: pip-audit did not run: {error}"]
+        return f"pip-audit did not run: {error}"
     except ValueError:
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        return NOT_CHECKED, [f"NOT CHECKED: the data of known holes could not be had: {last[:300]}"]
-    return verdict(told, len(asked))
+        return f"the data of known holes could not be had: {last[:300]}"
+    rows = told.get("dependencies") if isinstance(told, dict) else None
+    return rows if isinstance(rows, list) else "pip-audit answered in a form that is not known"
 
 
 def main() -> None:

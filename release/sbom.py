@@ -29,7 +29,7 @@ def told_of(document: Any) -> list[str]:
         raise SystemExit("the list lacks RouteIQ itself")
     for row in components.values():
         for reference in row.get("externalReferences", ()):
-            if reference["url"].startswith("file:") or reference["type"] == "distribution":
+            if reference["url"].startswith("file:") or "PackageSource" in reference.get("comment", ""):
                 raise SystemExit(f"the list tells where {row['name']} was installed from: {reference['url']}")
         if "purl" not in row or "version" not in row:
             raise SystemExit(f"the list does not identify {row['name']}")
