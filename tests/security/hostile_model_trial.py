@@ -1,6 +1,7 @@
 """Run as a program: a gateway's routers, with a good one in place, are given hostile files in every place that is read.
 
-Finds `keys` and a `good` artifact in the folder that it is told, and prints what came of it as JSON. It runs under an audit hook, which the tests read.
+Finds `keys` and a `good` artifact in the folder that it is told, and prints what came of it as JSON. It runs under an
+audit hook whose file of events is its second argument.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from routeiq_routing_ml.serving.loading import Routers
 ARRAYS, ESTIMATORS = "arrays.safetensors", "estimators.skops"
 
 
-def main(folder: Path) -> dict[str, Any]:
-    """Every file of the corpus in every place."""
+def main(folder: Path, events: Path) -> dict[str, Any]:
+    """Every file of the corpus in every place. What was imported for the good artifact is forgotten in `events`."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     key = signing_key(folder / "keys")
     good = folder / "good"
@@ -40,6 +41,7 @@ def main(folder: Path) -> dict[str, Any]:
     )
     asyncio.run(routers.refresh())
     serving = routers.current["main"]
+    os.truncate(events, 0)
     told: dict[str, Any] = {"files": 0, "tries": 0, "wrong": []}
     for number, (name, data) in enumerate(corpus(folder / "canary")):
         told["files"] += 1
@@ -161,4 +163,4 @@ def sign(folder: Path, contents: dict[str, bytes], changes: dict[str, bytes], ke
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(Path(sys.argv[1]))))
+    print(json.dumps(main(Path(sys.argv[1]), Path(sys.argv[2]))))

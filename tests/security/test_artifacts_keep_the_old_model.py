@@ -155,7 +155,7 @@ async def test_no_flipped_bit_of_any_file_gets_in(
 ) -> None:
     folder = tmp_path / "router"
     before = (await told(running))["routers"]["main"]
-    contents = publish(folder, key, trained, version=NOW + 1)
+    contents = publish(tmp_path / "newer", key, trained, version=NOW + 1)
     staging = tmp_path / "staging"
     rng = random.Random(3)
     for number in range(FLIPS):

@@ -25,7 +25,7 @@ def test_no_hostile_file_runs_anywhere_and_the_router_in_use_stays(tmp_path: Pat
     watch = Watch(tmp_path / "watch", EXECUTIONS | LOOKED_UP)
     trial = tmp_path / "trial"
     publish(trial / "good", generate(trial / "keys"), custom_router())
-    command = [sys.executable, str(HERE / "hostile_model_trial.py"), str(trial)]
+    command = [sys.executable, str(HERE / "hostile_model_trial.py"), str(trial), str(watch.log)]
     done = subprocess.run(command, env=dict(watch.environment), capture_output=True, text=True, timeout=580)
     assert done.returncode == 0, done.stderr[-3000:]
     told = json.loads(done.stdout)

@@ -44,9 +44,9 @@ class Watch:
 
     def __init__(self, folder: Path, events: frozenset[str] = EXECUTIONS | CONNECTIONS) -> None:
         folder.mkdir(parents=True)
-        self._log = folder / "events"
+        self.log = folder / "events"
         self.folder = folder
-        (folder / "sitecustomize.py").write_text(_HOOK.format(events=sorted(events), log=str(self._log)))
+        (folder / "sitecustomize.py").write_text(_HOOK.format(events=sorted(events), log=str(self.log)))
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -56,12 +56,12 @@ class Watch:
     @property
     def armed(self) -> bool:
         """Whether a process with the hook has started."""
-        return self._log.exists()
+        return self.log.exists()
 
     def events(self) -> list[str]:
         """What happened so far: one line an event, with the modules it came through."""
-        return self._log.read_text().splitlines()
+        return self.log.read_text().splitlines()
 
     def forget(self) -> None:
         """Count anew from here."""
-        os.truncate(self._log, 0)
+        os.truncate(self.log, 0)
