@@ -141,9 +141,11 @@ def sbom(session: nox.Session) -> None:
 
 @nox.session
 def provenance(session: nox.Session) -> None:
-    """Say from which commit the wheels in dist/ were built: dist/routeiq.provenance.json. `-- --key ed25519.pem` signs
-    it, `-- --verify --key public.pem` checks it."""
+    """Build the wheels in dist/ and say from which commit: dist/routeiq.provenance.json. `-- --key ed25519.pem` signs
+    it, `-- --verify --key public.pem` builds nothing and checks it."""
     session.install("cryptography>=43")
+    if "--verify" not in session.posargs:
+        _wheels(session)
     out = ("--out", str(DIST / "routeiq.provenance.json"))
     session.run("python", "release/provenance.py", str(DIST), *out, *session.posargs)
 

@@ -42,8 +42,8 @@ def verdict(told: Any, asked: int) -> tuple[int, list[str]]:
 
 
 def batches(lock: str) -> list[list[str]]:
-    """The pins of a lock without our own, which no database knows. A name that has several, for several platforms, is in
-    as many batches: the tool takes each name once."""
+    """The pins of a lock without our own, which no database knows. A name that has several, for several platforms, is
+    in as many batches: the tool takes each name once."""
     found: list[list[str]] = []
     seen: Counter[str] = Counter()
     for line in lock.splitlines():
