@@ -102,3 +102,56 @@ def bench_tests(session: nox.Session) -> None:
     """The benchmark's own tests. Needs wrk and a C compiler."""
     _workspace(session, "bench", "test", extras="[uvicorn]")
     session.run("pytest", "tests/bench", *session.posargs)
+
+
+DIST = ROOT / "dist"
+
+
+def _wheels(session: nox.Session) -> None:
+    """Every wheel, anew, in dist/."""
+    session.install(*_group("wheels"))
+    for old in DIST.glob("*.whl"):
+        old.unlink()
+    for folder in ("plugin_sdk", "core", *PLUGINS):
+        session.run("python", "-m", "build", "--wheel", "--no-isolation", "--outdir", str(DIST), folder, silent=True)
+
+
+@nox.session
+def lock(session: nox.Session) -> None:
+    """Build the wheels and write dist/routeiq.lock for `pip install --require-hashes`. `-- --extra standard --cool-down
+    7` takes an extra in, and leaves out what was uploaded in the last 7 days."""
+    session.install("uv>=0.5")
+    _wheels(session)
+    out = ("--wheels", str(DIST), "--out", str(DIST / "routeiq.lock"))
+    session.run("python", "release/hash_lock.py", *out, *session.posargs)
+
+
+@nox.session
+def sbom(session: nox.Session) -> None:
+    """Install dist/routeiq.lock into a clean environment and list it in dist/routeiq.cdx.json: CycloneDX 1.6, checked
+    against its schema. Needs `lock` before."""
+    session.install("cyclonedx-bom>=7,<8")
+    clean = Path(session.create_tmp()) / "clean"
+    session.run("python", "-m", "venv", "--clear", str(clean))
+    python = str(clean / "bin" / "python")
+    locked = ("--require-hashes", "--no-deps", "--find-links", str(DIST), "-r", str(DIST / "routeiq.lock"))
+    session.run(python, "-m", "pip", "install", "--quiet", *locked, external=True)
+    session.run("python", "release/sbom.py", python, str(DIST / "routeiq.cdx.json"))
+
+
+@nox.session
+def provenance(session: nox.Session) -> None:
+    """Build the wheels in dist/ and say from which commit: dist/routeiq.provenance.json. `-- --key ed25519.pem` signs
+    it, `-- --verify --key public.pem` builds nothing and checks it."""
+    session.install("cryptography>=43")
+    if "--verify" not in session.posargs:
+        _wheels(session)
+    out = ("--out", str(DIST / "routeiq.provenance.json"))
+    session.run("python", "release/provenance.py", str(DIST), *out, *session.posargs)
+
+
+@nox.session(name="audit-deps")
+def audit_deps(session: nox.Session) -> None:
+    """Ask for known holes in what dist/routeiq.lock lists. Exit 1: there are some; 3: it could not be asked."""
+    session.install("pip-audit>=2.7")
+    session.run("python", "release/audit.py", str(DIST / "routeiq.lock"))

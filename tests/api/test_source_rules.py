@@ -18,7 +18,8 @@ MODULES = frozenset({"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "job
 BUILTINS = frozenset({"eval", "exec", "compile", "__import__"})
 CALLS = frozenset(
     {"torch.load", "yaml.load", "yaml.load_all", "yaml.unsafe_load", "yaml.full_load", "os.system", "os.popen",
-     "numpy.load", "np.load", "pandas.read_pickle", "pd.read_pickle", "ctypes.CDLL", "builtins.eval", "builtins.exec"}
+     "numpy.load", "np.load", "np.lib.format.read_array", "pandas.read_pickle", "pd.read_pickle", "ctypes.CDLL",
+     "builtins.eval", "builtins.exec", "runpy.run_path", "runpy.run_module", "importlib.util.spec_from_file_location"}
 )  # fmt: skip
 SAFE_NAMES = {"joblib": frozenset({"Parallel", "delayed", "parallel_config"})}
 """What may be taken from a module that also reads pickles."""
@@ -104,6 +105,12 @@ def test_exemptions_are_still_needed() -> None:
         "np.load(path)",
         "np.load(path, allow_pickle=True)",
         "np.load(path, allow_pickle=flag)",
+        "np.lib.format.read_array(file)",
+        "runpy.run_path(path)",
+        "importlib.util.spec_from_file_location(name, path)",
+        "import shelve",
+        "import dill",
+        "import marshal",
         "from joblib import load",
         "from joblib import Parallel, dump",
         "subprocess.run(text, shell=True)",

@@ -22,15 +22,22 @@ SERVED_KEY = "sk-served-4c0f7b2e91d8a635"
 
 
 @asynccontextmanager
-async def serving(folder: Path, config: Mapping[str, Any], *options: str) -> AsyncIterator[Served]:
-    """`routeiq serve` as an operator runs it; the process is gone afterwards."""
+async def serving(
+    folder: Path, config: Mapping[str, Any], *options: str, env: Mapping[str, str] | None = None
+) -> AsyncIterator[Served]:
+    """`routeiq serve` as an operator runs it, with this process's variables or `env`; it is gone afterwards."""
     written = {"general_settings": {"master_key": SERVED_KEY}, **config}
     written["routeiq"] = {"profile": "minimal", "data_dir": str(folder / "data"), **written.get("routeiq", {})}
     path = folder / "routeiq.yaml"
     path.write_text(yaml.safe_dump(written), encoding="utf-8")
     command = ("-m", "routeiq", "serve", "--port", "0", "--json", "--config", str(path), *options)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, process_group=0
+        sys.executable,
+        *command,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        process_group=0,
+        env=env,
     )
     served = Served(process, SERVED_KEY)
     reading = asyncio.ensure_future(served.read())

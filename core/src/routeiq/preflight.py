@@ -5,6 +5,7 @@ It is what `routeiq check` shows.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from routeiq.config.model import Config
@@ -14,10 +15,10 @@ from routeiq.shared import closed_shared
 from routeiq_sdk import Deployment
 
 
-async def preflight(config: Config) -> dict[str, Any]:
+async def preflight(config: Config, *, lock: Path | None = None) -> dict[str, Any]:
     """Models, plugins and notices. Raises `ConfigError` or `PluginError` as a start would."""
     store = choose_store(config, config.routeiq.server.workers)
-    runtime = assemble_all(config, closed_shared())
+    runtime = assemble_all(config, closed_shared(), lock=lock)
     return {
         "config": config.revision,
         "store": f"{store.kind}: {store.why}",

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import json
+import py_compile
+import sys
+from collections.abc import Iterator
 from importlib.metadata import Distribution
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
+from routeiq.installed.start_up import StartUpCode
+from routeiq.plugins import lock as locking
 from routeiq.plugins.discover import Found, scan, the_one
 from routeiq.plugins.lock import check_lock, write_lock
+from routeiq.plugins.locked_imports import NOTHING, hold_imports_to, packages_of
 from routeiq_sdk import ConfigError, PluginError
 
 
@@ -96,7 +104,16 @@ def test_an_install_without_a_record_cannot_be_locked(site, found: Found, tmp_pa
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"format": 9, "plugins": {}}', '{"format": 1, "plugins": {"vault": 3}}']
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        '{"format": 9, "plugins": {}}',
+        '{"format": 1, "plugins": {"vault": 3}}',
+        '{"format": 1, "plugins": {}, "start_up_code": []}',
+        '{"format": 1, "plugins": {}, "start_up_code": {"x.pth": "abc"}}',
+    ],
 )
 def test_a_lock_that_cannot_be_read_is_an_error_and_not_an_empty_lock(text: str, found: Found, tmp_path: Path) -> None:
     path = tmp_path / "bad.lock"
@@ -108,3 +125,123 @@ def test_a_lock_that_cannot_be_read_is_an_error_and_not_an_empty_lock(text: str,
 def test_a_lock_that_is_not_there_is_an_error(found: Found, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         check_lock(tmp_path / "none.lock", [found])
+
+
+@pytest.fixture
+def held() -> Iterator[None]:
+    yield
+    hold_imports_to(NOTHING)
+
+
+def held_to(lock: Path, found: Found) -> None:
+    hold_imports_to(check_lock(lock, [found]))
+    sys.modules.pop("routeiq_vault", None)
+    importlib.invalidate_caches()
+
+
+def test_what_is_locked_is_imported(held: None, found: Found, lock: Path) -> None:
+    held_to(lock, found)
+    assert importlib.import_module("routeiq_vault").It
+
+
+def test_a_file_that_changes_after_the_check_is_not_run(held: None, site, found: Found, lock: Path) -> None:
+    held_to(lock, found)
+    site.write({"routeiq_vault.py": "import sys; sys.stolen = True\n"})
+    with pytest.raises(ImportError, match="no longer what the lock covers"):
+        importlib.import_module("routeiq_vault")
+    assert not hasattr(sys, "stolen")
+
+
+def test_a_compiled_copy_is_not_run_in_place_of_its_source(held: None, site, found: Found, lock: Path) -> None:
+    """A compiled file says itself which source it belongs to, or that nobody need look."""
+    (site.folder / "evil.py").write_text("import sys; sys.stolen = True\nIt = 1\n")
+    py_compile.compile(
+        str(site.folder / "evil.py"),
+        cfile=importlib.util.cache_from_source(str(site.folder / "routeiq_vault.py")),
+        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+    )
+    held_to(lock, found)
+    assert importlib.import_module("routeiq_vault").It != 1
+    assert not hasattr(sys, "stolen")
+
+
+def test_a_package_laid_over_a_module_is_not_run(held: None, site, found: Found, lock: Path) -> None:
+    site.write({"routeiq_vault/__init__.py": "import sys; sys.stolen = True\n"})
+    held_to(lock, found)
+    with pytest.raises(ImportError, match="not a file that the lock covers"):
+        importlib.import_module("routeiq_vault")
+    assert not hasattr(sys, "stolen")
+
+
+def test_a_folder_further_up_on_the_path_is_not_run(
+    held: None, found: Found, lock: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "front").mkdir()
+    (tmp_path / "front" / "routeiq_vault.py").write_text("import sys; sys.stolen = True\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "front"))
+    held_to(lock, found)
+    with pytest.raises(ImportError, match="not a file that the lock covers"):
+        importlib.import_module("routeiq_vault")
+    assert not hasattr(sys, "stolen")
+
+
+def test_other_packages_are_left_alone(held: None, site, found: Found, lock: Path) -> None:
+    site.write({"stranger_of_the_lock.py": "x = 1\n"})
+    site.modules.add("stranger_of_the_lock")
+    held_to(lock, found)
+    assert importlib.import_module("stranger_of_the_lock").x == 1
+
+
+@pytest.mark.parametrize(
+    ("files", "packages"),
+    [
+        (["a.py", "a-1.dist-info/METADATA"], {"a"}),
+        (["a/__init__.py", "a/b.py", "a/c/__init__.py", "a/c/d.py", "a/data.json"], {"a"}),
+        (["space/a/__init__.py", "space/a/b.py", "space/lone.py"], {"space.a", "space.lone"}),
+        (["fast.cpython-311-x86_64-linux-gnu.so", "../../bin/a.py"], {"fast"}),
+    ],
+)
+def test_the_packages_of_a_distribution_are_its_outermost_ones(files: list[str], packages: set[str]) -> None:
+    assert packages_of([PurePosixPath(file) for file in files]) == packages
+
+
+@pytest.fixture
+def planted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> StartUpCode:
+    one = StartUpCode(tmp_path / "thief.pth", "import thief", "a" * 64, "unknown")
+    known = StartUpCode(tmp_path / "harmless.pth", "import harmless", "b" * 64, "known")
+    monkeypatch.setattr(locking, "start_up_code", lambda: (known, one))
+    return one
+
+
+def test_start_up_code_that_nobody_accepted_is_refused(found: Found, lock: Path, planted: StartUpCode) -> None:
+    with pytest.raises(ConfigError, match=r"thief\.pth runs code at each start of Python: import thief"):
+        check_lock(lock, [found])
+
+
+def test_start_up_code_is_locked_only_when_it_is_named(found: Found, tmp_path: Path, planted: StartUpCode) -> None:
+    lock = tmp_path / "other.lock"
+    with pytest.raises(ConfigError, match="--accept"):
+        write_lock(lock, [found])
+    assert not lock.exists()
+    write_lock(lock, [found], ["thief.pth"])
+    assert json.loads(lock.read_text())["start_up_code"] == {"thief.pth": ["a" * 64]}
+    check_lock(lock, [found])
+
+
+def test_accepted_start_up_code_that_changed_is_refused(
+    found: Found, tmp_path: Path, planted: StartUpCode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = tmp_path / "other.lock"
+    write_lock(lock, [found], ["thief.pth"])
+    changed = StartUpCode(planted.path, "import thief", "c" * 64, "unknown")
+    monkeypatch.setattr(locking, "start_up_code", lambda: (changed,))
+    with pytest.raises(ConfigError, match="does not cover it"):
+        check_lock(lock, [found])
+
+
+def test_a_file_that_cannot_be_read_cannot_be_accepted(
+    found: Found, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locking, "start_up_code", lambda: (StartUpCode(tmp_path / "x.pth", "", "", "unknown"),))
+    with pytest.raises(ConfigError, match=r"x\.pth"):
+        write_lock(tmp_path / "other.lock", [found], ["x.pth"])

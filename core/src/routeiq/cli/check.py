@@ -16,8 +16,9 @@ import click
 @click.command()
 @click.option("--config", "path", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
 @click.option("--strict", is_flag=True, help="Treat warnings as errors.")
+@click.option("--locked", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Plugin lock to hold to.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
-def check(path: Path, strict: bool, as_json: bool) -> None:
+def check(path: Path, strict: bool, locked: Path | None, as_json: bool) -> None:
     """Look whether a configuration can be served: keys, references, plugins, addresses, prices."""
     from routeiq.config import load
     from routeiq.config.errors import ConfigErrors
@@ -28,7 +29,7 @@ def check(path: Path, strict: bool, as_json: bool) -> None:
     findings: dict[str, object] = {}
     try:
         config = load(path, strict=True if strict else None)
-        findings = asyncio.run(preflight(config))
+        findings = asyncio.run(preflight(config, lock=locked))
     except ConfigErrors as errors:
         problems = [str(problem) for problem in errors.problems]
     except (ConfigError, PluginError) as error:

@@ -89,15 +89,16 @@ def check(file: Path, as_json: bool) -> None:
 @plugins.command()
 @_config
 @click.option("--out", type=click.Path(path_type=Path), default="routeiq.plugins.lock", show_default=True)
+@click.option("--accept", multiple=True, metavar="NAME", help="A start-up file that you looked at, such as x.pth.")
 @_json
-def lock(file: Path, out: Path, as_json: bool) -> None:
+def lock(file: Path, out: Path, accept: tuple[str, ...], as_json: bool) -> None:
     """Record distribution, version and digest of each plugin that would run, for `serve --locked`."""
     from routeiq.plugins.assemble import assemble
     from routeiq.plugins.lock import write_lock
 
     with _one_clear_message():
         founds = [member.examined.found for member in assemble(_load(file)).members]
-        write_lock(out, founds)
+        write_lock(out, founds, accept)
     if as_json:
         _print_json(json.loads(out.read_text(encoding="utf-8")))
     else:

@@ -45,7 +45,7 @@ def serve(
         config_path=str(path.resolve()) if path is not None else None,
         settings=_settings(config.routeiq.server, config.routeiq.limits),
         lock_path=str(locked.resolve()) if locked is not None else None,
-        check=("-m", "routeiq", "check", "--config", str(path.resolve())) if path is not None else (),
+        check=_check(path, locked),
     )
 
     def announce(line: str) -> None:
@@ -53,6 +53,14 @@ def serve(
         click.echo(json.dumps({"listening": address}) if as_json else f"RouteIQ {line}")
 
     sys.exit(run(spec, announce, lambda line: click.echo(f"routeiq: {line}", err=True)))
+
+
+def _check(path: Path | None, locked: Path | None) -> tuple[str, ...]:
+    """What a process of its own runs before several workers reload. It imports plugins, so it holds to the lock too."""
+    if path is None:
+        return ()
+    command = ("-m", "routeiq", "check", "--config", str(path.resolve()))
+    return command if locked is None else (*command, "--locked", str(locked.resolve()))
 
 
 def _settings(server: Server, limits: Limits) -> ServerSettings:

@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from routeiq.config.model import Config
+from routeiq.installed import releases
+from routeiq.installed.start_up import start_up_code
 from routeiq.plugins.discover import Found, claimants, scan
 from routeiq.plugins.lifecycle import placed
 from routeiq.plugins.load import Examined, construct, examine
@@ -33,17 +35,20 @@ class Checked:
 
 @dataclass(slots=True)
 class Report:
-    """All plugins with the order of those that are sound, notices, and problems of the order."""
+    """All plugins with the order of those that are sound, notices, problems of the order, refused releases, and the
+    files that run code at each start of Python."""
 
     plugins: list[Checked]
     order: list[str] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     order_problems: list[str] = field(default_factory=list)
+    refused_releases: list[str] = field(default_factory=list)
+    start_up_code: list[dict[str, str]] = field(default_factory=list)
 
     @property
     def problems(self) -> list[str]:
         """Everything that would stop the start."""
-        return [one.problem for one in self.plugins if one.problem] + self.order_problems
+        return self.refused_releases + [one.problem for one in self.plugins if one.problem] + self.order_problems
 
     def as_dict(self) -> dict[str, Any]:
         """For printing as JSON."""
@@ -51,11 +56,19 @@ class Report:
 
 
 def check_plugins(config: Config) -> Report:
-    """Check everything. Raises `ConfigError` for an allow-list that cannot be read."""
+    """Check everything. Raises `ConfigError` for an allow-list that cannot be read. Beside a refused release no plugin
+    is imported."""
     founds = scan()
     selection = select(config.routeiq.plugins, config.routeiq.profile)
     policy = read_policy(config.routeiq.plugin_policy.allow, config.positions)
-    report = Report([])
+    report = Report([], refused_releases=[str(problem) for problem in releases.problems()])
+    for one in start_up_code():
+        told = {"path": str(one.path), "verdict": one.verdict, "says": one.says, "sha256": one.sha256}
+        report.start_up_code.append({**told, "mend": one.mend})
+        if one.verdict != "known":
+            report.notices.append(f"{one} ({one.verdict}). {one.mend}")
+    if report.refused_releases:
+        return report
     sound: list[tuple[Selected, Examined]] = []
     for selected in selection:
         claims = claimants(selected.name, founds)

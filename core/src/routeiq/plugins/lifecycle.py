@@ -14,6 +14,7 @@ from routeiq.plugins.compiled import Pipeline, bind, compile_pipeline
 from routeiq.plugins.discover import Found, claimants
 from routeiq.plugins.load import NO_DOCUMENT, Examined, construct, examine
 from routeiq.plugins.lock import check_lock
+from routeiq.plugins.locked_imports import hold_imports_to
 from routeiq.plugins.member import GatewayFor, Member
 from routeiq.plugins.order import Placed, order
 from routeiq.plugins.policy import OPEN, Policy
@@ -58,15 +59,16 @@ class PluginSet:
     ) -> PluginSet:
         """Load, construct and order. No plugin is set up, and nothing of `previous` changes.
 
-        A plugin whose configuration and distribution are those of `previous` keeps its instance. With `lock`, only
-        what the lock records is imported. Raises `PluginError` or `ConfigError`.
+        A plugin whose configuration and distribution are those of `previous` keeps its instance. With `lock`, plugins
+        are imported from the files it covers alone, now and later. Raises `PluginError` or `ConfigError`.
         """
         founds = tuple(founds)
         selection = tuple(selection)
         check_names(selection, {found.name for found in founds}, positions)
         present = tuple(one for one in selection if one.required or claimants(one.name, founds))
         if lock is not None:
-            check_lock(lock, (claim for one in present for claim in claimants(one.name, founds)))
+            claims = [claim for one in present for claim in claimants(one.name, founds)]
+            hold_imports_to(check_lock(lock, claims))
 
         old = {member.name: member for member in (previous.members if previous else ())}
         members: dict[str, Member] = {}

@@ -8,14 +8,13 @@ from __future__ import annotations
 import re
 from importlib import metadata
 
+from routeiq.installed.releases import refusal
 from routeiq_sdk import ConfigError
 
 INSTALL = 'pip install "routeiq[litellm]"'
 OLDEST = (1, 83, 7)
 
 _NUMBERS = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?")
-_COMPROMISED_RELEASES = frozenset({(1, 82, 7), (1, 82, 8)})
-_COMPROMISED_SERIES = frozenset({(1, 107)})
 
 
 def installed() -> bool:
@@ -39,11 +38,9 @@ def check_release(version: str | None) -> None:
     if numbers is None:
         raise ConfigError(f"litellm has a version that cannot be read: {version!r}", mend=INSTALL)
     release = (int(numbers[1]), int(numbers[2]), int(numbers[3] or 0))
-    if release in _COMPROMISED_RELEASES or release[:2] in _COMPROMISED_SERIES:
-        raise ConfigError(
-            f"litellm {version} is a compromised release and is not imported",
-            mend=f"uninstall it, replace every key this machine could read, then {INSTALL}",
-        )
+    refused = refusal("litellm", version)
+    if refused is not None:
+        raise refused
     if release < OLDEST:
         oldest = ".".join(map(str, OLDEST))
         raise ConfigError(

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import structlog
 
-from routeiq_routing_ml.artifact.errors import ArtifactError
 from routeiq_routing_ml.artifact.keys import trusted
 from routeiq_routing_ml.artifact.loader import Artifact, load
 from routeiq_routing_ml.artifact.manifest import MANIFEST
@@ -22,6 +21,7 @@ from routeiq_routing_ml.model.packing import Packed, unpack
 from routeiq_routing_ml.scorers.base import Scorer
 from routeiq_routing_ml.scorers.estimator import Estimator
 from routeiq_routing_ml.serving.threads import one_thread
+from routeiq_sdk import RouteIQError
 
 log = structlog.get_logger("routeiq.routing-ml")
 
@@ -71,7 +71,7 @@ class Routers:
             self._stamps[name] = stamp
             try:
                 loaded = await asyncio.to_thread(self._load, name, folder)
-            except (ArtifactError, ValueError, OSError, MemoryError) as error:
+            except (RouteIQError, ValueError, OSError, MemoryError) as error:
                 self._refused(name, folder, error)
                 continue
             self.problems.pop(name, None)
@@ -106,7 +106,7 @@ class Routers:
     def _refused(self, name: str, folder: Path, error: Exception) -> None:
         self._stamps.pop(name, None)  # what is missing may be a key: look again
         kept = "the router loaded before stays" if name in self.current else "the default model serves"
-        reason = str(error) if isinstance(error, ArtifactError) else f"{folder}: {type(error).__name__}: {error}"
+        reason = str(error) if isinstance(error, RouteIQError) else f"{folder}: {type(error).__name__}: {error}"
         if self.problems.get(name) != reason:
             log.error("artifact refused", router=name, reason=reason, so=kept)
         self.problems[name] = reason
