@@ -123,7 +123,7 @@ def lock(session: nox.Session) -> None:
     session.install("uv>=0.5")
     _wheels(session)
     out = ("--wheels", str(DIST), "--out", str(DIST / "routeiq.lock"))
-    session.run("python", "release/hash_lock.py", *out, *session.posargs)
+    session.run("python", "tests/release/hash_lock.py", *out, *session.posargs)
 
 
 @nox.session
@@ -136,7 +136,7 @@ def sbom(session: nox.Session) -> None:
     python = str(clean / "bin" / "python")
     locked = ("--require-hashes", "--no-deps", "--find-links", str(DIST), "-r", str(DIST / "routeiq.lock"))
     session.run(python, "-m", "pip", "install", "--quiet", *locked, external=True)
-    session.run("python", "release/sbom.py", python, str(DIST / "routeiq.cdx.json"))
+    session.run("python", "tests/release/sbom.py", python, str(DIST / "routeiq.cdx.json"))
 
 
 @nox.session
@@ -147,11 +147,11 @@ def provenance(session: nox.Session) -> None:
     if "--verify" not in session.posargs:
         _wheels(session)
     out = ("--out", str(DIST / "routeiq.provenance.json"))
-    session.run("python", "release/provenance.py", str(DIST), *out, *session.posargs)
+    session.run("python", "tests/release/provenance.py", str(DIST), *out, *session.posargs)
 
 
 @nox.session(name="audit-deps")
 def audit_deps(session: nox.Session) -> None:
     """Ask for known holes in what dist/routeiq.lock lists. Exit 1: there are some; 3: it could not be asked."""
     session.install("pip-audit>=2.7")
-    session.run("python", "release/audit.py", str(DIST / "routeiq.lock"))
+    session.run("python", "tests/release/audit.py", str(DIST / "routeiq.lock"))

@@ -1,8 +1,8 @@
-"""Lets the tests of this folder import the tools in `release/`."""
+"""Lets the tests of this folder import the tools beside them."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "release"))
+sys.path.insert(0, str(Path(__file__).resolve().parent))
