@@ -13,7 +13,9 @@ from typing import Any
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 LINGER_SECONDS = 5.0
-"""For how long a client may go on sending what nobody wants. Many read their answer only after that."""
+SILENCE_SECONDS = 1.0
+"""For how long a client may go on sending what nobody wants, and may pause meanwhile. Many read their answer only after
+they have sent all."""
 _END_SECONDS = 1.0
 _BODY_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
 _CLOSE = (b"connection", b"close")
@@ -59,7 +61,7 @@ class _Request:
     async def send(self, message: MutableMapping[str, Any]) -> None:
         if not self._all:
             if message["type"] == "http.response.start":
-                await self._take(0.0)  # a small body is here already, and its connection can be kept
+                await self._take(0.0, 0.0)  # a small body is here already, and its connection can be kept
                 if not self._all:
                     self._early = True
                     headers = [pair for pair in message["headers"] if pair[0].lower() != b"connection"]
@@ -69,16 +71,19 @@ class _Request:
                 message = {**message, "more_body": True}
         await self._send(message)
 
-    async def _take(self, seconds: float) -> None:
+    async def _take(self, seconds: float, silence: float) -> None:
+        clock = asyncio.get_running_loop().time
+        end = clock() + seconds
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(silence) as patience:
                 while not self._all:
                     await self.receive()
+                    patience.reschedule(min(end, clock() + silence))
         except TimeoutError:
             pass
 
     async def _end(self) -> None:
-        await self._take(LINGER_SECONDS)
+        await self._take(LINGER_SECONDS, SILENCE_SECONDS)
         taking = None if self._gone else asyncio.ensure_future(self._until_gone())
         try:
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})

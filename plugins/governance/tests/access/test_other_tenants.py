@@ -16,8 +16,6 @@ RED: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/key/update", {"key": KEY, "key_alias": "mine"}),
     ("POST", "/key/update", {"key": "{uma-blue}", "team_id": "red"}),
     ("POST", "/key/update", {"key": "{uma-blue}", "user_id": "rita"}),
-    ("POST", "/key/delete", {"keys": [KEY]}),
-    ("POST", "/key/delete", {"key_aliases": ["rita-red"]}),
     ("POST", "/key/block", {"key": KEY}),
     ("POST", "/key/unblock", {"key": KEY}),
     ("POST", "/key/regenerate", {"key": KEY}),
@@ -86,6 +84,8 @@ RED: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/routeiq/v1/policies", {"id": "p", "scope": {"team": "red"}, "limit": 1, "unit": "usd", "window": "day"}),
 ]
 SEVERAL: list[tuple[str, str, dict[str, Any]]] = [
+    ("POST", "/key/delete", {"keys": [KEY]}),
+    ("POST", "/key/delete", {"key_aliases": ["rita-red"]}),
     ("POST", "/v2/key/info", {"keys": [KEY]}),
     ("POST", "/key/bulk_update", {"keys": [{"key": KEY, "key_alias": "mine"}]}),
     ("POST", "/user/bulk_update", {"users": [{"user_id": "rita", "user_alias": "x"}]}),
