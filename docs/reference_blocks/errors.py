@@ -33,6 +33,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "overloaded": {"retry_after": 1},
     "cooling": {"model": "fast", "seconds": 5},
     "no_target": {"model": "fast", "why": "..."},
+    "out_of_reach": {"model": "fast", "tenant": "team-red"},
     "not_served": {"model": "fast", "what": "embeddings"},
     "unexpected": {"request_id": "..."},
     "plugin_failed": {"plugin": "my-guard", "stage": "guard_request"},

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from routeiq_sdk import RequestError
+from routeiq_sdk import RequestError, RouteIQError
 from routeiq_sdk.testing import FakeClock, FakeEgress, FakeGateway, FakeSpool, FakeState, make_context, make_request
 from routeiq_sdk.testing.services import FakeAnswer
 
@@ -142,3 +142,16 @@ def test_a_context_repeats_headers_when_given_pairs() -> None:
     context = make_context(headers=[("X-A", "1"), ("x-a", "2")])
     assert context.headers.get("x-a") == "1"
     assert len(context.headers.raw) == 2
+
+
+async def test_egress_notes_on_whose_behalf_a_call_is_made_and_what_is_checked() -> None:
+    egress = FakeGateway().egress
+    async with egress.call("GET", "https://example.org", untrusted=True, tenants=["red"]):
+        pass
+    (call,) = egress.calls
+    assert (call.untrusted, call.tenants) == (True, ("red",))
+    egress.forbid("metadata:80")
+    await egress.check("broker.example:9092")
+    with pytest.raises(RouteIQError, match="metadata:80"):
+        await egress.check("metadata:80")
+    assert egress.checked == ["broker.example:9092", "metadata:80"]

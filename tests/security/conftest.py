@@ -16,6 +16,7 @@ from routeiq_testkit.gateway import TestGateway, openai_row
 from routeiq_testkit.pytest_plugin import StartGateway
 from routeiq_testkit.servers.postgres import PostgresServer
 
+from .canary_host import canary_host  # noqa: F401 (a fixture)
 from .guard_field import attacked, judge  # noqa: F401 (fixtures)
 from .served_gateway import serving
 from .tenants import Tenants, two_tenants

@@ -173,6 +173,14 @@ class Errors:
         """Plugins refused every deployment."""
         return RequestError(403, f"No deployment of {model} may serve this request: {why}", type="permission_error")
 
+    def out_of_reach(self, model: str, tenant: str) -> RequestError:
+        """Every deployment is outside the egress list of the caller's tenant."""
+        return RequestError(
+            403,
+            f"The egress list of {tenant!r} (routeiq.egress.tenants) covers no deployment of {model}.",
+            type="permission_error",
+        )
+
     def not_served(self, model: str, what: str) -> RequestError:
         """The model exists but cannot do what this route asks."""
         return RequestError(400, f"{model} does not serve {what}.", param="model")

@@ -6,7 +6,7 @@ The services themselves live in their rooms.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -187,13 +187,28 @@ class PluginEgress:
         body: bytes | None = None,
         timeout_seconds: float = 30.0,
         max_bytes: int = 10 * 1024 * 1024,
+        untrusted: bool = False,
+        tenants: Iterable[str] = (),
     ) -> AsyncIterator[EgressResponse]:
         """Call `url`; the connection is given back at the end of the block."""
-        target = self._egress.policy.parse(url)
+        policy = self._egress.policy
+        target = policy.parse(url)
         sent = {"accept-encoding": "identity", **(headers or {})}
         timeouts = Timeouts(total=timeout_seconds)
-        async with self._egress.request(method, target, headers=sent, data=body, timeout=timeouts) as response:
+        async with self._egress.request(
+            method,
+            target,
+            headers=sent,
+            data=body,
+            timeout=timeouts,
+            untrusted=untrusted,
+            reach=policy.reach(tenants),
+        ) as response:
             yield _Response(response, target, max_bytes)
+
+    async def check(self, target: str) -> None:
+        """Whether a library that opens its own connections may be given `target`."""
+        await self._egress.check(target)
 
 
 class _Response:

@@ -16,9 +16,10 @@ from routeiq.catalog.deployments import addresses, deployment_of, priced, provid
 from routeiq.catalog.groups import Catalog
 from routeiq.catalog.prices import PriceBook, find_price_map
 from routeiq.config.added_rows import with_rows
-from routeiq.config.errors import ConfigErrors
+from routeiq.config.errors import ConfigErrors, Problems
 from routeiq.config.model import Config
-from routeiq.egress import EgressPolicy, EgressRefused
+from routeiq.config.position import dotted
+from routeiq.egress import AllowRule, EgressPolicy, EgressRefused
 from routeiq.errors import Errors
 from routeiq.handle import PluginHandle
 from routeiq.plugins.assemble import assemble
@@ -31,6 +32,7 @@ from routeiq.request.answer_headers import EMULATED, AnswerHeaders
 from routeiq.request.attempts import Attempts
 from routeiq.request.auth import MasterKey
 from routeiq.request.choice import Choice, SimpleShuffle
+from routeiq.request.confinement import Confinement
 from routeiq.request.pipeline import Road
 from routeiq.request.pool import Pools
 from routeiq.request.routing import Router, VirtualModel
@@ -225,13 +227,15 @@ def _assemble(
     rules = routing_rules(config)
     registry.check_virtual_models(config)
     policy = _policy(config, catalog, plugins)
-    adapters = Adapters(catalog.deployments, shared.egress)
+    adapters = Adapters(catalog.deployments, shared.egress, _untrusted(config, catalog))
+    confinement = Confinement(policy, errors) if policy.tenants else None
     choice = Choice(
         pipeline,
         registry.deployment_strategy(config),
         shared.cooldowns,
         errors,
         adapters.accepts,
+        confinement,
     )
     virtual = _virtual_models(config, catalog)
 
@@ -270,6 +274,7 @@ def _assemble(
             resolve=catalog.resolve,
             top_up=top_up,
             idle_seconds=block.limits.stream_idle_seconds,
+            confinement=confinement,
         ),
         headers=AnswerHeaders(
             block.compat.litellm_profile,
@@ -303,17 +308,35 @@ def _assemble(
     )
 
 
+def _untrusted(config: Config, catalog: Catalog) -> frozenset[str]:
+    """Ids of the deployments that plugins added. By place: which id a row asks for is its author's word."""
+    rows = (row for row in config.models if not row.router_model)
+    return frozenset(d.id for row, d in zip(rows, catalog.deployments, strict=True) if row.added)
+
+
 def _policy(config: Config, catalog: Catalog, plugins: PluginSet) -> EgressPolicy:
-    added = {row.model_info.id for row in config.models if row.added}
+    added = _untrusted(config, catalog)
     urls = set().union(*(addresses(d) for d in catalog.deployments if d.id not in added))
     for member in plugins.members:
         urls |= _origins(member)
+    block = config.routeiq.egress
+    _check_entries(config, ("routeiq", "egress", "allow"), block.allow)
+    for name, tenant in block.tenants.items():
+        _check_entries(config, ("routeiq", "egress", "tenants", name, "only"), tenant.only)
     try:
-        return EgressPolicy.compile(urls, config.routeiq.egress.allow)
+        return EgressPolicy.compile(urls, block.allow, {name: each.only for name, each in block.tenants.items()})
     except EgressRefused as error:
         raise ConfigError(f"an address in model_list cannot be called: {error}", mend="correct its api_base") from None
-    except ValueError as error:
-        raise ConfigError(f"routeiq.{error}", mend="write a network or host[:port]") from None
+
+
+def _check_entries(config: Config, path: tuple[str, ...], entries: Sequence[str]) -> None:
+    problems = Problems(config.positions)
+    for place, text in enumerate(entries):
+        try:
+            AllowRule.parse(text)
+        except ValueError as error:
+            problems.add((*path, place), f"{dotted(path)}: {error}", "write a network or host[:port]")
+    problems.raise_if_any()
 
 
 def _origins(member: Member) -> set[str]:

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from aiohttp import web
 
-from routeiq.egress import Egress, EgressPolicy, EgressRefused, PoolLimits, httpx_client
+from routeiq.egress import Credentials, Egress, EgressPolicy, EgressRefused, Origin, PoolLimits, httpx_client
 
 CORPUS: dict[str, list[str]] = json.loads(Path(__file__).with_name("hostile_urls.json").read_text())
 REDIRECTS = (301, 302, 303, 307, 308)
@@ -52,7 +52,7 @@ ENTRY_POINTS = pytest.mark.parametrize("enter", [by_fetch, by_httpx, by_untruste
 
 def test_the_corpus_is_large() -> None:
     urls = [url for urls in CORPUS.values() for url in urls]
-    assert len(urls) == len(set(urls)) > 350
+    assert len(urls) == len(set(urls)) >= 400
 
 
 @ENTRY_POINTS
@@ -181,6 +181,11 @@ async def test_a_kept_connection_is_checked_again_after_the_rules_change(
         "http://2130706433:{port}/",
         "http://169.254.169.254/latest/",
         "hTTp:127.0.0.1:{port}",
+        "http://user:secret@inside.example:{port}/",
+        "http://[::ffff:127.0.0.1]:{port}/",
+        "http://127.1:{port}/",
+        " http://127.0.0.1:{port}/",
+        "http://inside.example:{port}/#http://front.example:{front}/",
         "file:///etc/passwd",
     ],
 )
@@ -204,6 +209,64 @@ async def test_a_redirect_does_not_reach_the_canary(
         await enter(egress, f"http://front.example:{port}/start")
     assert asked == ["/start"]
     assert canary.hits == 0
+
+
+@ENTRY_POINTS
+@pytest.mark.parametrize(
+    ("headers", "page"),
+    [
+        ({}, '<meta http-equiv="refresh" content="0; url={there}">'),
+        ({}, "<script>location = '{there}'</script>"),
+        ({"Refresh": "0; url={there}"}, ""),
+        ({"Location": "{there}", "Content-Location": "{there}"}, ""),
+    ],
+)
+async def test_a_page_does_not_lead_to_the_canary(
+    enter: EntryPoint, headers: dict[str, str], page: str, canary: Any, serve: Any, open_egress: Any, answers: Any
+) -> None:
+    there = f"http://inside.example:{canary.port}/"
+
+    async def answer(request: web.Request) -> web.Response:
+        told = {name: value.replace("{there}", there) for name, value in headers.items()}
+        return web.Response(text=page.replace("{there}", there), content_type="text/html", headers=told)
+
+    port = await serve(answer)
+    policy = EgressPolicy.compile([], [f"front.example:{port}", f"inside.example:{canary.port}"])
+    egress = await open_egress(policy, lookup=answers(otherwise=["127.0.0.1"]))
+    await enter(egress, f"http://front.example:{port}/")
+    assert canary.hits == 0
+
+
+@pytest.mark.parametrize("status", REDIRECTS)
+@pytest.mark.parametrize("location", ["http://two.example:{port}/b", "//two.example:{port}/b", "https://one.example/b"])
+async def test_credentials_stay_behind_whatever_the_redirect_is(
+    status: int, location: str, serve: Any, open_egress: Any, answers: Any
+) -> None:
+    heard: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        if request.path == "/a":
+            return web.Response(status=status, headers={"Location": location.replace("{port}", str(port))})
+        heard.append(str(dict(request.headers)))
+        return web.Response()
+
+    port = await serve(answer)
+    policy = EgressPolicy.compile([], ["one.example", "two.example"])
+    egress = await open_egress(policy, lookup=answers(otherwise=["127.0.0.1"]))
+    origin = Origin("http", "one.example", port)
+    try:
+        await egress.fetch(
+            f"{origin}/a",
+            max_bytes=100,
+            timeout=5,
+            redirects=1,
+            headers={"Cookie": "hush", "X-Api-Key": "hush", "Proxy-Authorization": "hush"},
+            credentials=Credentials(origin, {"Authorization": "hush"}),
+        )
+    except aiohttp.ClientConnectorError:
+        assert location.startswith("https")  # another scheme and port: nobody is there
+    assert len(heard) == (0 if location.startswith("https") else 1)
+    assert "hush" not in str(heard)
 
 
 async def test_the_environments_proxy_is_ignored(

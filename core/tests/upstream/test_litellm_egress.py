@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
+from routeiq.egress import EgressPolicy
 from routeiq.errors import UpstreamError
 from routeiq.upstream.litellm_line import Line, LineBroken
 from routeiq_sdk import RequestError
 from routeiq_testkit import Reply
+
+from .conftest import HELLO, LIMITS
 
 FAMILIES = pytest.mark.parametrize("provider", ["openai", "anthropic", "cohere_chat"])
 PIXEL = b"\x89PNG\r\n\x1a\n"
@@ -27,7 +32,7 @@ def showing(url: str, **part: Any) -> dict[str, Any]:
 
 @FAMILIES
 async def test_a_private_address_that_nobody_wrote_is_refused(lane: Any, provider: str) -> None:
-    with pytest.raises(UpstreamError, match="loopback address") as caught:
+    with pytest.raises(UpstreamError, match="egress rules refuse") as caught:
         await lane.ask(provider=provider, api_base=f"{lane.stranger.origin}/v1")
     assert (caught.value.status, caught.value.dispatched) == (0, False)
 
@@ -42,8 +47,35 @@ async def test_a_redirect_is_not_followed(lane: Any, provider: str) -> None:
 
 
 async def test_metadata_services_are_out_of_reach(lane: Any) -> None:
-    with pytest.raises(UpstreamError, match="never reachable"):
+    with capture_logs() as logs, pytest.raises(UpstreamError, match="egress rules refuse"):
         await lane.ask(api_base="http://169.254.169.254/v1")
+    assert "never reachable" in logs[-1]["reason"]
+
+
+async def test_what_a_strangers_name_resolves_to_is_told_to_the_log_alone(lane: Any) -> None:
+    with capture_logs() as logs, pytest.raises(UpstreamError) as caught:
+        await lane.ask(api_base="http://intranet.example/v1")
+    assert "127.0.0.1" not in str(caught.value)
+    assert "127.0.0.1 is a loopback address" in logs[-1]["reason"]
+
+
+async def test_a_call_stays_within_the_reach_of_its_tenant(lane: Any) -> None:
+    reach = EgressPolicy.compile([], [], {"red": ["api.example.com"]}).reach(["red"])
+    for fields in (HELLO, {**HELLO, "stream": True}):
+        with pytest.raises(UpstreamError, match="egress list of 'red'") as caught:
+            await lane.ask(fields, limits=replace(LIMITS, reach=reach))
+        assert (caught.value.kind, caught.value.status, caught.value.dispatched) == ("vetoed", 403, False)
+    assert lane.upstream.connections_seen == 0
+
+
+async def test_an_image_outside_the_tenants_reach_is_a_403(lane: Any) -> None:
+    reach = EgressPolicy.compile([], [], {"red": ["api.example.com"]}).reach(["red"])
+    port = lane.upstream.origin.rpartition(":")[2]
+    part = {"type": "image_url", "image_url": {"url": f"http://pictures.example:{port}/a.png"}}
+    with pytest.raises(RequestError, match="egress list of 'red'") as caught:
+        await lane.ask({"messages": [{"role": "user", "content": [part]}]}, limits=replace(LIMITS, reach=reach))
+    assert (caught.value.status, caught.value.param) == (403, "messages.0.content.0")
+    assert lane.upstream.connections_seen == 0
 
 
 async def test_without_a_call_of_the_gateway_litellm_connects_to_nothing(lane: Any, library: Any) -> None:

@@ -5,7 +5,7 @@ The services' implementations live in the core; here are only their shapes.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -99,9 +99,26 @@ class EgressService(Protocol):
         body: bytes | None = None,
         timeout_seconds: float = 30.0,
         max_bytes: int = 10 * 1024 * 1024,
+        untrusted: bool = False,
+        tenants: Iterable[str] = (),
     ) -> AbstractAsyncContextManager[EgressResponse]:
         """Call `url`. Private addresses are refused unless the operator wrote the origin or allows it in
-        `routeiq.egress.allow`."""
+        `routeiq.egress.allow`. No redirect is followed, so `headers` reach the origin of `url` alone.
+
+        `untrusted` says that the URL came from a tenant, a database or an answer of somebody's: then an origin that the
+        operator wrote elsewhere is no exception. `tenants` are those on whose behalf the call is made, as
+        `Principal.tenants` names them: what `routeiq.egress.tenants` lists for them binds it. Raises a `RouteIQError`
+        for a call that was refused.
+        """
+
+    async def check(self, target: str) -> None:
+        """Whether a C library, which opens its own connections, may be given `target`: a URL of any scheme or
+        `host[:port]`, written by the operator.
+
+        Ask it at `setup`. Cloud metadata is refused, by name and by every address that the name has now; the library's
+        own connections are not checked again, so a URL that anybody else wrote must never get there. Raises a
+        `RouteIQError`.
+        """
 
 
 class Clock(Protocol):

@@ -12,6 +12,8 @@ import orjson
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 
+from routeiq.egress import Egress, EgressPolicy
+from routeiq.handle import PluginEgress
 from routeiq_audit.config import KafkaSink as KafkaConfig
 from routeiq_audit.sealed import Sealed
 from routeiq_audit.sinks.base import SinkRefused, SinkUnavailable
@@ -203,3 +205,23 @@ def test_passwords_do_not_show() -> None:
     config = KafkaConfig.model_validate({"bootstrap": "b:1", "topic": TOPIC, "config": {"sasl.password": "hunter2"}})
     assert "hunter2" not in repr(config)
     assert "hunter2" not in KafkaSink(config).name
+
+
+@pytest.mark.parametrize(
+    ("bootstrap", "options"),
+    [
+        ("broker.example:9092,169.254.169.254:9092", {}),
+        ("SASL_SSL://metadata.google.internal:9092", {}),
+        ("broker.example:9092", {"sasl.oauthbearer.token.endpoint.url": "http://[fd00:ec2::254]/token"}),
+        ("rebound.example:9092", {}),
+    ],
+)
+async def test_brokers_at_a_clouds_metadata_are_refused_at_the_start(bootstrap: str, options: dict[str, str]) -> None:
+    async def look_up(host: str, port: int) -> list[str]:
+        return ["10.0.0.7", *(["169.254.169.254"] if host.startswith("rebound") else [])]
+
+    gateway = FakeGateway("audit")
+    gateway.egress = PluginEgress(Egress(EgressPolicy(), lookup=look_up))  # type: ignore[assignment]
+    sink = KafkaSink(KafkaConfig(bootstrap=bootstrap, topic=TOPIC, config=options))
+    with pytest.raises(PluginError, match="metadata services are never reachable"):
+        await sink.open(gateway)

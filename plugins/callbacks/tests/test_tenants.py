@@ -180,3 +180,22 @@ async def test_no_address_of_a_tenant_is_the_operators(
     assert "loopback address" in tenant.problem
     assert other_recorder.sent == []
     assert any("loopback" in str(each) for each in logs)
+
+
+@pytest.mark.parametrize(("host", "stranger"), [("https://away.example", True), (OPERATORS.host, False)])
+async def test_a_server_that_a_tenant_names_is_called_as_a_strangers(host: str, stranger: bool) -> None:
+    gateway = FakeGateway()
+    who = Principal("k", team="red", organization="acme", attributes={"metadata": logging("own", langfuse_host=host)})
+    async with running(Callbacks(CallbacksConfig(targets=(OPERATORS,))), gateway) as plugin:
+        plugin.record(make_context(principal=who), make_record(team="red"))
+    (call,) = gateway.egress.calls
+    assert call.url.startswith(host)
+    assert (call.untrusted, call.tenants) == (stranger, ("red", "acme"))
+
+
+async def test_the_operators_own_target_is_bound_by_no_tenants_list() -> None:
+    gateway = FakeGateway()
+    async with running(Callbacks(CallbacksConfig(targets=(OPERATORS,))), gateway) as plugin:
+        plugin.record(make_context(principal=caller()), make_record(team="red"))
+    (call,) = gateway.egress.calls
+    assert (call.untrusted, call.tenants) == (False, ())

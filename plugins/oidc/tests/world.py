@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -41,6 +41,8 @@ class IssuerEgress(FakeEgress):
         body: bytes | None = None,
         timeout_seconds: float = 30.0,
         max_bytes: int = 10 * 1024 * 1024,
+        untrusted: bool = False,
+        tenants: Iterable[str] = (),
     ) -> AbstractAsyncContextManager[FakeAnswer]:
         """Answer as the issuer does."""
 

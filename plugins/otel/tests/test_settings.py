@@ -8,6 +8,8 @@ import pytest
 from opentelemetry.sdk.resources import OTELResourceDetector
 from pydantic import ValidationError
 
+from routeiq.egress import Egress, EgressPolicy
+from routeiq.handle import PluginEgress
 from routeiq_otel.config import OtelConfig
 from routeiq_otel.endpoints import grpc_target
 from routeiq_otel.plugin import Otel
@@ -253,7 +255,7 @@ def test_where_grpc_goes(url: str, insecure: bool | None, target: tuple[str, boo
     assert grpc_target(url, insecure) == target
 
 
-@pytest.mark.parametrize(
+METADATA = pytest.mark.parametrize(
     "url",
     [
         "http://169.254.169.254:4317",
@@ -261,10 +263,37 @@ def test_where_grpc_goes(url: str, insecure: bool | None, target: tuple[str, boo
         "http://[::ffff:169.254.169.254]:4317",
         "http://metadata.google.internal:80",
         "http://metadata.google.internal.:80",
+        "http://rebound.example:4317",
     ],
 )
-async def test_grpc_never_goes_to_a_clouds_metadata(url: str) -> None:
+
+
+@pytest.fixture
+def guarded() -> FakeGateway:
+    """A handle with the gateway's own egress, to which every name is a metadata address."""
+
+    async def look_up(host: str, port: int) -> list[str]:
+        return ["93.184.216.34", "169.254.169.254"]
+
+    gateway = FakeGateway("otel")
+    gateway.egress = PluginEgress(Egress(EgressPolicy(), lookup=look_up))  # type: ignore[assignment]
+    return gateway
+
+
+@METADATA
+async def test_grpc_never_goes_to_a_clouds_metadata(url: str, guarded: FakeGateway) -> None:
     plugin = Otel(OtelConfig(endpoint=url, protocol="grpc"))
-    with pytest.raises(PluginError, match="metadata"):
-        await plugin.setup(FakeGateway("otel"))
+    with pytest.raises(PluginError, match="the receiver of traces"):
+        await plugin.setup(guarded)
+    await plugin.teardown()
+
+
+@METADATA
+async def test_a_named_exporter_is_not_told_a_clouds_metadata(
+    url: str, guarded: FakeGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_ZIPKIN_ENDPOINT", url)
+    plugin = Otel(OtelConfig(exporters=("zipkin",)))
+    with pytest.raises(PluginError, match="OTEL_EXPORTER_ZIPKIN_ENDPOINT"):
+        await plugin.setup(guarded)
     await plugin.teardown()

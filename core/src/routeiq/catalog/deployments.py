@@ -64,7 +64,9 @@ def deployment_of(
     provider, model, native = provider_of(params)
     facts = prices.facts(provider, info.base_model or model)
     key = params.api_key
-    if key is None and native is not None and native.key_variable:
+    # The gateway's own key goes to an address of the operator's, or to the provider's.
+    elsewhere = row.added and (params.api_base or params.extras.get("base_url")) is not None
+    if key is None and not elsewhere and native is not None and native.key_variable:
         told = environment.get(native.key_variable) or os.environ.get(native.key_variable)
         key = Secret(told) if told else None
     extras = dict(params.extras)

@@ -18,6 +18,8 @@ from routeiq.config.revision import revision
 from routeiq.config.rows import ModelRow, RowReader
 from routeiq_sdk import ConfigError
 
+_ADDRESSES = ("api_base", "base_url")
+
 
 def with_rows(config: Config, rows: Sequence[Mapping[str, Any]], source: str) -> Config:
     """`config` with more rows of models, of revision its own and theirs. `source` says whose they are, for errors.
@@ -29,6 +31,7 @@ def with_rows(config: Config, rows: Sequence[Mapping[str, Any]], source: str) ->
     written: dict[str, Any] = {"model_list": [dict(row) for row in rows]}
     positions = Positions({}, Place(source, 1))
     problems = Problems(positions)
+    _refuse_borrowed_keys(config, rows, source)
     reader = RowReader(config.written.get("credential_list"), config.router.default_litellm_params, problems)
     added = tuple(replace(row, added=True) for row in reader.rows(written["model_list"]))
     problems.raise_if_any()
@@ -42,6 +45,22 @@ def with_rows(config: Config, rows: Sequence[Mapping[str, Any]], source: str) ->
         protective=(*config.protective, *protective),
         revision=revision({"base": config.revision, **written}, {}, config.master_key),
     )
+
+
+def _refuse_borrowed_keys(config: Config, rows: Sequence[Mapping[str, Any]], source: str) -> None:
+    """A credential of the YAML goes where the operator sends it, never to the address of an added row."""
+    credentials = config.written.get("credential_list")
+    for row in rows:
+        params = row.get("litellm_params")
+        if not isinstance(params, Mapping) or params.get("api_key") is not None:
+            continue
+        named, told = params.get("litellm_credential_name"), [name for name in _ADDRESSES if params.get(name)]
+        ours = any(isinstance(each, Mapping) and each.get("credential_name") == named for each in credentials or ())
+        if told and (ours or config.router.default_litellm_params.get("api_key") is not None):
+            raise ConfigError(
+                f"{source}: {row.get('model_name')!r} would send a key of the YAML to an {told[0]} of its own",
+                mend="give the added row an api_key of its own, or leave the address out",
+            )
 
 
 def _refuse_clashes(config: Config, added: Sequence[ModelRow], source: str) -> None:

@@ -46,11 +46,23 @@ class Limits(Strict):
     stream_idle_seconds: float = Field(120, gt=0, description="Seconds a provider's stream may be silent.")
 
 
+class TenantEgress(Strict):
+    """What one tenant's requests may reach."""
+
+    only: tuple[str, ...] = Field(
+        description="Hosts (`api.openai.com`, `*.files.example:8443`) or networks; an empty list is nothing at all."
+    )
+
+
 class Egress(Strict):
     """Where the gateway may connect beyond what operators wrote as addresses of providers."""
 
     allow: tuple[str, ...] = Field(
         (), description="Networks (`10.0.0.0/8`) or hosts (`intranet.example:8443`) that URLs of clients may reach."
+    )
+    tenants: Mapping[str, TenantEgress] = Field(
+        default_factory=dict,
+        description="By the id of a team or an organization: all that its requests may reach, providers included.",
     )
 
 

@@ -8,7 +8,9 @@ from routeiq.egress.call import Credentials, PendingResponse, PoolLimits, Timeou
 from routeiq.egress.client import Egress
 from routeiq.egress.connector import Lookup
 from routeiq.egress.fetch import Fetched, read_capped
-from routeiq.egress.policy import AllowRule, EgressPolicy
+from routeiq.egress.policy import EgressPolicy
+from routeiq.egress.rules import AllowRule
+from routeiq.egress.tenants import OutOfReach, Reach, TenantList
 from routeiq.egress.transports import httpx_client, httpx_transport
 from routeiq.egress.url import EgressRefused, Origin, Url, parse_operator_url, parse_url, redact
 
@@ -22,8 +24,11 @@ __all__ = [
     "Fetched",
     "Lookup",
     "Origin",
+    "OutOfReach",
     "PendingResponse",
     "PoolLimits",
+    "Reach",
+    "TenantList",
     "Timeouts",
     "Url",
     "classify",

@@ -8,15 +8,19 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import aiohttp
 from multidict import CIMultiDict
 
 from routeiq import __version__
 from routeiq.egress.call import DEFAULT_TIMEOUTS, Credentials, PendingResponse, PoolLimits, Timeouts
+from routeiq.egress.confined import ConfinedCall
 from routeiq.egress.connector import AddressCheck, CheckedConnector, Lookup, system_lookup
 from routeiq.egress.fetch import Fetched, fetch
 from routeiq.egress.policy import EgressPolicy
+from routeiq.egress.tenants import Reach
+from routeiq.egress.unpinned import check
 from routeiq.egress.url import EgressRefused, Url
 
 # Names that strangers chose are looked up by threads of their own: a slow name server must not delay providers.
@@ -94,14 +98,15 @@ class Egress:
         timeout: Timeouts = DEFAULT_TIMEOUTS,
         credentials: Credentials | None = None,
         untrusted: bool = False,
+        reach: Reach | None = None,
         decompress: bool = True,
     ) -> PendingResponse:
         """Start a call. Redirects are not followed, cookies and the environment's proxies are ignored.
 
         `untrusted` says that the URL did not come from the operator: then even an origin that the operator wrote
-        elsewhere has to be public or allowed. Raises `EgressRefused` here or when the name resolves, before any byte
-        leaves; the network's own failures are aiohttp's. With `decompress=False` the body comes as it was sent, so name
-        the encodings you can pass on in `Accept-Encoding`.
+        elsewhere has to be public or allowed. `reach` confines it to what its tenant may call. Raises `EgressRefused`
+        here or when the name resolves, before any byte leaves; the network's own failures are aiohttp's. With
+        `decompress=False` the body comes as it was sent, so name the encodings you can pass on in `Accept-Encoding`.
         """
         if headers is not None and any(name.lower() == "host" for name in headers):
             raise ValueError("the Host header is made from the URL, so that a call goes where its URL says")
@@ -118,7 +123,8 @@ class Egress:
             session = self._guarded
         if session is None:
             raise RuntimeError("egress is not open")
-        return session.request(
+        start = partial(
+            session.request,
             method,
             url.yarl,
             headers=headers,
@@ -127,6 +133,9 @@ class Egress:
             allow_redirects=False,
             auto_decompress=decompress,
         )
+        if reach is not None and reach.check(url):
+            return ConfinedCall(start, url, reach, self._lookup or system_lookup(self._threads))
+        return start()
 
     async def fetch(
         self,
@@ -137,6 +146,7 @@ class Egress:
         redirects: int = 0,
         headers: Mapping[str, str] | None = None,
         credentials: Credentials | None = None,
+        reach: Reach | None = None,
     ) -> Fetched:
         """GET a URL that nobody vouches for, such as an image in a prompt; see `routeiq.egress.fetch.fetch`."""
         return await fetch(
@@ -147,7 +157,12 @@ class Egress:
             redirects=redirects,
             headers=headers,
             credentials=credentials,
+            reach=reach,
         )
+
+    async def check(self, target: str) -> None:
+        """Whether a library that opens its own connections may be given `target`; see `routeiq.egress.unpinned`."""
+        await check(target, self._lookup or system_lookup(self._threads))
 
     def _check_operator_address(self, host: str, port: int, address: str) -> None:
         self._policy.check_operator_address(host, port, address)

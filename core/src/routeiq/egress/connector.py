@@ -9,6 +9,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
+from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
@@ -22,6 +23,12 @@ AddressCheck = Callable[[str, int, str], None]
 
 Lookup = Callable[[str, int], Awaitable[Sequence[str]]]
 """Resolves host and port to numeric addresses, in the order in which to try them."""
+
+PeerCheck = Callable[[str], None]
+"""Takes the peer's numeric address; raises `EgressRefused`."""
+
+peer_check: ContextVar[PeerCheck | None] = ContextVar("egress_peer_check", default=None)
+"""What else the call of the running task asks of its peer."""
 
 LOOKUP_SECONDS = 10.0
 
@@ -89,6 +96,9 @@ class CheckedConnector(aiohttp.TCPConnector):
             raise aiohttp.ServerDisconnectedError("the connection was lost before the request was sent")
         try:
             self._check_peer(req.url.raw_host or "", req.url.port or 0, peer[0])
+            own = peer_check.get()
+            if own is not None:
+                own(peer[0])
         except EgressRefused:
             connection.close()
             raise

@@ -15,6 +15,7 @@ import aiohttp
 
 from routeiq.egress.call import Credentials, Timeouts
 from routeiq.egress.policy import EgressPolicy
+from routeiq.egress.tenants import Reach
 from routeiq.egress.url import EgressRefused, Url
 
 if TYPE_CHECKING:
@@ -46,11 +47,12 @@ async def fetch(
     redirects: int,
     headers: Mapping[str, str] | None,
     credentials: Credentials | None,
+    reach: Reach | None,
 ) -> Fetched:
     """GET `url_text`, following at most `redirects` redirects, within `timeout` seconds for all of it.
 
     Credentials and all but harmless headers stay behind when a redirect leaves the origin; one that leaves https is
-    refused. Raises `EgressRefused`, `TimeoutError`, or aiohttp's `ClientError`.
+    refused. `reach` binds every hop. Raises `EgressRefused`, `TimeoutError`, or aiohttp's `ClientError`.
     """
     url = egress.policy.parse(url_text)
     # Not compressed, so that the cap counts what really is held in memory.
@@ -64,6 +66,7 @@ async def fetch(
                 timeout=Timeouts(connect=timeout, read=timeout, total=timeout),
                 credentials=credentials,
                 untrusted=True,
+                reach=reach,
                 decompress=False,
             ) as response:
                 location = response.headers.get("Location")

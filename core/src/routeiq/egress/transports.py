@@ -14,6 +14,7 @@ from multidict import CIMultiDict
 from routeiq.egress.call import DEFAULT_TIMEOUTS, Timeouts
 from routeiq.egress.client import Egress
 from routeiq.egress.fetch import REDIRECTS
+from routeiq.egress.tenants import Reach
 
 if TYPE_CHECKING:
     import httpx
@@ -24,8 +25,9 @@ CONNECTION_HEADERS = frozenset(
 )
 
 
-def httpx_transport(egress: Egress, *, untrusted: bool = False) -> httpx.AsyncBaseTransport:
-    """A transport for `httpx.AsyncClient(transport=...)` under the gateway's rules. `untrusted` as in `Egress.request`.
+def httpx_transport(egress: Egress, *, untrusted: bool = False, reach: Reach | None = None) -> httpx.AsyncBaseTransport:
+    """A transport for `httpx.AsyncClient(transport=...)` under the gateway's rules; `untrusted` and `reach` as in
+    `Egress.request`.
 
     Closing the client leaves `egress` open. A redirect arrives without its `Location`, so no client above follows it.
     """
@@ -47,6 +49,7 @@ def httpx_transport(egress: Egress, *, untrusted: bool = False) -> httpx.AsyncBa
                         read=given.get("read", DEFAULT_TIMEOUTS.read),
                     ),
                     untrusted=untrusted,
+                    reach=reach,
                     decompress=False,
                 )
             except (aiohttp.ClientError, TimeoutError) as error:
@@ -84,12 +87,12 @@ def httpx_transport(egress: Egress, *, untrusted: bool = False) -> httpx.AsyncBa
     return EgressTransport()
 
 
-def httpx_client(egress: Egress, *, untrusted: bool = False) -> httpx.AsyncClient:
+def httpx_client(egress: Egress, *, untrusted: bool = False, reach: Reach | None = None) -> httpx.AsyncClient:
     """A client as libraries expect it, on `httpx_transport`: no redirects, nothing from the environment."""
     import httpx
 
     return httpx.AsyncClient(
-        transport=httpx_transport(egress, untrusted=untrusted),
+        transport=httpx_transport(egress, untrusted=untrusted, reach=reach),
         follow_redirects=False,
         trust_env=False,
         timeout=httpx.Timeout(DEFAULT_TIMEOUTS.read, connect=DEFAULT_TIMEOUTS.connect),

@@ -19,6 +19,7 @@ from routeiq.plugins.compiled import Pipeline
 from routeiq.request import frames, gates
 from routeiq.request.answer_headers import of_failure
 from routeiq.request.choice import Choice
+from routeiq.request.confinement import Confinement
 from routeiq.request.cooldown import Cooldowns
 from routeiq.request.plan import Plan
 from routeiq.upstream import mock
@@ -79,6 +80,7 @@ class Attempts:
         resolve: Resolve,
         top_up: Callable[[Context, Sequence[ModelGroup]], Any],
         idle_seconds: float,
+        confinement: Confinement | None = None,
     ) -> None:
         self._pipeline = pipeline
         self._choice = choice
@@ -88,6 +90,7 @@ class Attempts:
         self._resolve = resolve
         self._top_up = top_up
         self._idle_seconds = idle_seconds
+        self._confinement = confinement
 
     async def run(self, ctx: Context, body: Body, plan: Plan) -> Served:
         """Call targets until one answers. Raises the `RequestError` that tells the client about the last failure."""
@@ -179,7 +182,8 @@ class Attempts:
             if plan.mock_response is not None:
                 reply = mock.reply(plan.mock_response, deployment.model, body)
             else:
-                limits = Limits(min(_CONNECT_SECONDS, timeout), timeout, self._idle_seconds, _MOST_ANSWER_BYTES)
+                reach = None if self._confinement is None else self._confinement.reach(ctx)
+                limits = Limits(min(_CONNECT_SECONDS, timeout), timeout, self._idle_seconds, _MOST_ANSWER_BYTES, reach)
                 reply = await self._adapters[deployment.wire].exchange(deployment, attempt, body, limits)
         except UpstreamError as error:
             error.timeout = timeout

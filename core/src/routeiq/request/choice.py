@@ -13,6 +13,7 @@ import structlog
 from routeiq.errors import Errors
 from routeiq.plugins.compiled import Pipeline
 from routeiq.request import gates
+from routeiq.request.confinement import Confinement
 from routeiq.request.cooldown import Cooldowns
 from routeiq.request.needs import in_region, region_of
 from routeiq_sdk import Context, Deployment, ModelGroup, Reject
@@ -31,12 +32,14 @@ class Choice:
         cooldowns: Cooldowns,
         errors: Errors,
         accepts: Callable[[Deployment, str], bool],
+        confinement: Confinement | None = None,
     ) -> None:
         self._pipeline = pipeline
         self._strategy = strategy
         self._cooldowns = cooldowns
         self._errors = errors
         self._accepts = accepts
+        self._confinement = confinement
         self.running: dict[str, int] = {}
 
     async def candidates(self, ctx: Context, group: ModelGroup) -> Sequence[Deployment]:
@@ -50,6 +53,8 @@ class Choice:
             able = [d for d in able if in_region(d.region, region)]
             if not able:
                 raise self._errors.no_target(group.name, f"none is in the region {region}")
+        if self._confinement is not None:
+            able = self._confinement.left(ctx, group, able)
         if self._pipeline.authorize_target:
             able = self._authorized(ctx, group, able)
         if self._pipeline.filter_deployments:

@@ -5,7 +5,7 @@ How a wire is spoken is each codec's business.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from routeiq.catalog.providers import NATIVE
 from routeiq.egress import Egress
@@ -24,11 +24,14 @@ _MOCK_WIRES = frozenset({"openai-chat", "openai-completion", "anthropic-messages
 class Adapters:
     """By wire. litellm is imported only when a deployment needs it."""
 
-    def __init__(self, deployments: Sequence[Deployment], egress: Egress) -> None:
+    def __init__(
+        self, deployments: Sequence[Deployment], egress: Egress, untrusted: Collection[str] = frozenset()
+    ) -> None:
+        """`untrusted` are the ids of the deployments whose addresses the operator did not write."""
         self._codecs = {codec.wire: codec for codec in _CODECS}
         self.by_wire: dict[str, Adapter] = {"mock": MockAdapter()}
         for codec in _CODECS:
-            mine = {d.id: target_of(d) for d in deployments if d.wire == codec.wire}
+            mine = {d.id: target_of(d, untrusted=d.id in untrusted) for d in deployments if d.wire == codec.wire}
             if mine:
                 self.by_wire[codec.wire] = HttpAdapter(codec, egress, mine)
         self._litellm = None
@@ -36,7 +39,7 @@ class Adapters:
         if any(d.wire == "litellm" for d in deployments):
             from routeiq.upstream.litellm import LitellmAdapter
 
-            self._litellm = self.by_wire["litellm"] = LitellmAdapter(egress)
+            self._litellm = self.by_wire["litellm"] = LitellmAdapter(egress, untrusted)
 
     def accepts(self, deployment: Deployment, client_wire: str) -> bool:
         """Whether a deployment can serve a client of this wire."""
@@ -71,7 +74,7 @@ def api_base(deployment: Deployment) -> str:
     return (deployment.api_base or "").partition("?")[0]
 
 
-def target_of(deployment: Deployment) -> Target:
+def target_of(deployment: Deployment, *, untrusted: bool = False) -> Target:
     """Address and key headers of a native deployment. Raises `ConfigError` when the address is missing."""
     if deployment.api_base is None:
         raise ConfigError(
@@ -81,7 +84,7 @@ def target_of(deployment: Deployment) -> Target:
     base = deployment.api_base
     if deployment.wire == "anthropic":
         base = base.removesuffix("/v1/messages").removesuffix("/v1")
-    return Target(base, _key_headers(deployment))
+    return Target(base, _key_headers(deployment), untrusted=untrusted)
 
 
 def _key_headers(deployment: Deployment) -> Mapping[str, str]:

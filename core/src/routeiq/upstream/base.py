@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from routeiq.egress import Reach
 from routeiq.wires.body import Body
 from routeiq_sdk import Attempt, Deployment
 
@@ -72,12 +73,13 @@ class Codec(Protocol):
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds of one exchange: seconds to connect, seconds until the whole answer or the first event, seconds between
-    reads of a stream, and the largest whole answer in bytes."""
+    reads of a stream, the largest whole answer in bytes, and what the caller's tenant is confined to."""
 
     connect: float
     answer: float
     idle: float
     max_bytes: int
+    reach: Reach | None = None
 
 
 class Adapter(Protocol):

@@ -10,8 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
+import structlog
 
+from routeiq.egress import EgressRefused, OutOfReach
 from routeiq.errors import UpstreamError
+
+log = structlog.get_logger("routeiq.egress")
 
 _NAMES = {
     400: "BadRequestError",
@@ -45,6 +49,16 @@ _CONTEXT = re.compile(
 )
 _CONTENT = re.compile(r"content_policy_violation|content_filter|content management policy|safety system", re.IGNORECASE)
 _LONGEST_MESSAGE = 2000
+
+
+def egress_refusal(error: EgressRefused) -> UpstreamError:
+    """A call that the egress did not let out. What a name resolves to is for the log, not for the client."""
+    if isinstance(error, OutOfReach):  # the deployment is sound, and another may be within reach
+        why = f"the egress list of {error.tenant!r} (routeiq.egress.tenants) does not cover this deployment"
+        return UpstreamError("vetoed", 403, "PermissionDeniedError", why, dispatched=False)
+    log.warning("egress refused a provider's address", url=error.url, reason=error.reason)
+    why = "the gateway's egress rules refuse this deployment's address"
+    return UpstreamError("error", 0, "APIConnectionError", why, dispatched=False)
 
 
 def http_failure(status: int, headers: Mapping[str, str], body: bytes) -> UpstreamError:

@@ -14,10 +14,18 @@ import aiohttp
 import msgspec
 import orjson
 
-from routeiq.egress import Credentials, Egress, EgressRefused, PendingResponse, Timeouts, Url, parse_operator_url
+from routeiq.egress import (
+    Credentials,
+    Egress,
+    EgressRefused,
+    PendingResponse,
+    Timeouts,
+    Url,
+    parse_operator_url,
+)
 from routeiq.errors import UpstreamError
 from routeiq.upstream.base import Codec, Limits, Reply, Whole
-from routeiq.upstream.classify import http_failure, stream_failure
+from routeiq.upstream.classify import egress_refusal, http_failure, stream_failure
 from routeiq.wires.body import Body
 from routeiq.wires.sse import SseSplitter, frames, parse_frame
 from routeiq_sdk import Attempt, Deployment
@@ -28,11 +36,15 @@ _ERROR_EVENT = re.compile(rb'^(?:event:\s*error\s*$|data:\s*\{\s*"(?:error|type)
 
 
 class Target:
-    """Where a deployment is called and with which key. Built once; the key is bound to its origin."""
+    """Where a deployment is called and with which key. Built once; the key is bound to its origin.
 
-    __slots__ = ("_base", "_urls", "credentials")
+    `untrusted` says that the address is nobody's word but a database's.
+    """
 
-    def __init__(self, base: str, key_headers: Mapping[str, str]) -> None:
+    __slots__ = ("_base", "_urls", "credentials", "untrusted")
+
+    def __init__(self, base: str, key_headers: Mapping[str, str], *, untrusted: bool = False) -> None:
+        self.untrusted = untrusted
         self._base = base.rstrip("/")
         self._urls: dict[str, Url] = {}
         self.credentials = Credentials(parse_operator_url(self._base).origin, key_headers)
@@ -67,12 +79,14 @@ class HttpAdapter:
                     data=call.body,
                     timeout=_timeouts(limits.connect),
                     credentials=target.credentials,
+                    untrusted=target.untrusted,
+                    reach=limits.reach,
                 )
                 return await _open(pending, wire, body.stream, limits)
         except TimeoutError:
             raise UpstreamError("timeout", 0, "Timeout", f"no answer within {limits.answer:g} s") from None
         except EgressRefused as error:
-            raise UpstreamError("error", 0, "APIConnectionError", str(error), dispatched=False) from None
+            raise egress_refusal(error) from None
         except aiohttp.ClientConnectorError:
             raise UpstreamError(
                 "error", 0, "APIConnectionError", "the provider cannot be reached", dispatched=False

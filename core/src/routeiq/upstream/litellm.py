@@ -6,7 +6,7 @@ litellm is imported by `load`, off the start path. What is asked, answered and t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from routeiq.egress import Egress
@@ -39,10 +39,13 @@ class LitellmAdapter:
     gdc), SAP's certificate login (sap).
     """
 
-    def __init__(self, egress: Egress) -> None:
-        """Raises `ConfigError` when litellm is missing or a release that must not be imported."""
+    def __init__(self, egress: Egress, untrusted: Collection[str] = frozenset()) -> None:
+        """`untrusted` are the ids of deployments whose addresses the operator did not write.
+
+        Raises `ConfigError` when litellm is missing or a release that must not be imported."""
         check_release(installed_version())
         self._egress = egress
+        self._untrusted = untrusted
         self._library: litellm_library.Library | None = None
         self._loading = asyncio.Lock()
 
@@ -77,13 +80,18 @@ class LitellmAdapter:
 
     async def _call(self, deployment: Deployment, attempt: Attempt, body: Body, limits: Limits) -> Reply:
         call = arguments(deployment, attempt, body, limits)
-        await litellm_media.inline(self._egress, call.get("messages"))
+        await litellm_media.inline(self._egress, call.get("messages"), limits.reach)
         library = await self._ready()
         from routeiq.upstream.litellm_line import Line
 
         secrets = frozenset(_secrets([deployment.api_key, deployment.params]))
         streamed = bool(call.get("stream"))
-        line = Line(self._egress, None if streamed else limits.max_bytes)
+        line = Line(
+            self._egress,
+            None if streamed else limits.max_bytes,
+            untrusted=deployment.id in self._untrusted,
+            reach=limits.reach,
+        )
         line.use()
         kept = False
         try:

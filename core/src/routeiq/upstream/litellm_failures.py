@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from routeiq.errors import UpstreamError
-from routeiq.upstream.classify import http_failure, retry_after, stream_failure
+from routeiq.upstream.classify import egress_refusal, http_failure, retry_after, stream_failure
 from routeiq.wires.sse import SseSplitter, parse_frame
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _broken(error: Exception) -> UpstreamError:
 
     match error:
         case EgressRefused():
-            return UpstreamError("error", 0, "APIConnectionError", str(error), dispatched=False)
+            return egress_refusal(error)
         case httpx.ConnectError() | httpx.ConnectTimeout():
             return UpstreamError("error", 0, "APIConnectionError", "the provider cannot be reached", dispatched=False)
         case httpx.TimeoutException():

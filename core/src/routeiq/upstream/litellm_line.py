@@ -13,7 +13,7 @@ from contextvars import ContextVar
 
 import httpx
 
-from routeiq.egress import Egress, EgressRefused, httpx_transport
+from routeiq.egress import Egress, EgressRefused, Reach, httpx_transport
 
 _ERROR_BODY = 1 << 20
 _BLOCKING_SECONDS = 600.0
@@ -41,8 +41,10 @@ class Line:
     `failure` is what broke a connection.
     """
 
-    def __init__(self, egress: Egress, max_bytes: int | None) -> None:
-        self._transport = httpx_transport(egress)
+    def __init__(
+        self, egress: Egress, max_bytes: int | None, *, untrusted: bool = False, reach: Reach | None = None
+    ) -> None:
+        self._transport = httpx_transport(egress, untrusted=untrusted, reach=reach)
         self._loop = asyncio.get_running_loop()
         self._max_bytes = max_bytes
         self._open: list[httpx.AsyncByteStream] = []

@@ -13,7 +13,7 @@ from typing import Any
 
 import aiohttp
 
-from routeiq.egress import Egress, EgressRefused
+from routeiq.egress import Egress, EgressRefused, OutOfReach, Reach
 from routeiq_sdk import RequestError
 
 MOST_URLS = 16
@@ -28,7 +28,7 @@ _SPOKEN = frozenset({"text", "refusal", "thinking", "signature"})
 Part = dict[str, Any]
 
 
-async def inline(egress: Egress, messages: Any) -> None:
+async def inline(egress: Egress, messages: Any, reach: Reach | None = None) -> None:
     """Replace remote URLs in the content parts of `messages`, in place. Raises `RequestError`."""
     found = list(_remote_parts(messages))
     if not found:
@@ -38,7 +38,7 @@ async def inline(egress: Egress, messages: Any) -> None:
         raise RequestError(400, f"messages: more than {MOST_URLS} remote images or files", param="messages")
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = {url: group.create_task(_fetch(egress, url, param)) for url, param in urls.items()}
+            tasks = {url: group.create_task(_fetch(egress, url, param, reach)) for url, param in urls.items()}
     except BaseExceptionGroup as failed:
         raise failed.exceptions[0] from None
     for part, param in found:
@@ -85,9 +85,14 @@ def _replace(part: Part, data: str) -> None:
         part["image_url"] = {"url": data}
 
 
-async def _fetch(egress: Egress, url: str, param: str) -> str:
+async def _fetch(egress: Egress, url: str, param: str, reach: Reach | None) -> str:
     try:
-        fetched = await egress.fetch(url, max_bytes=MOST_BYTES, timeout=MOST_SECONDS, redirects=MOST_REDIRECTS)
+        fetched = await egress.fetch(
+            url, max_bytes=MOST_BYTES, timeout=MOST_SECONDS, redirects=MOST_REDIRECTS, reach=reach
+        )
+    except OutOfReach as refused:
+        why = f"{param}: the egress list of {refused.tenant!r} (routeiq.egress.tenants) does not cover this URL"
+        raise RequestError(403, why, type="permission_error", param=param) from None
     except (EgressRefused, aiohttp.ClientError, TimeoutError, OSError):
         # Why it failed would tell a stranger what is reachable from here.
         raise _unreadable(param, "the gateway cannot fetch this URL") from None

@@ -6,9 +6,11 @@ They keep the promises of `routeiq_sdk.gateway`; durability and the address rule
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+
+from routeiq_sdk.errors import RouteIQError
 
 
 class FakeClock:
@@ -40,6 +42,8 @@ class EgressCall:
     url: str
     headers: Mapping[str, str]
     body: bytes | None
+    untrusted: bool = False
+    tenants: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +64,13 @@ class FakeAnswer:
 
 
 class FakeEgress:
-    """Outbound HTTP to nowhere. Answers 200 with an empty body until told otherwise; `calls` shows what was asked."""
+    """Outbound HTTP to nowhere. Answers 200 with an empty body until told otherwise; `calls` shows what was asked,
+    `checked` what a library of its own shall be given."""
 
     def __init__(self) -> None:
         self.calls: list[EgressCall] = []
+        self.checked: list[str] = []
+        self._forbidden: set[str] = set()
         self._answers: list[FakeAnswer] = []
         self._default = FakeAnswer()
         self._error: BaseException | None = None
@@ -77,6 +84,10 @@ class FakeEgress:
     def fail(self, error: BaseException | None = None) -> None:
         """Let every call fail with `error` (a `ConnectionError` unless given)."""
         self._error = error or ConnectionError("the outside is down")
+
+    def forbid(self, *targets: str) -> None:
+        """Let `check` refuse these."""
+        self._forbidden.update(targets)
 
     def hang(self) -> None:
         """Let every call wait until `release`."""
@@ -96,12 +107,14 @@ class FakeEgress:
         body: bytes | None = None,
         timeout_seconds: float = 30.0,
         max_bytes: int = 10 * 1024 * 1024,
+        untrusted: bool = False,
+        tenants: Iterable[str] = (),
     ) -> AbstractAsyncContextManager[FakeAnswer]:
         """Note the call and give the next answer."""
 
         @asynccontextmanager
         async def answering() -> AsyncIterator[FakeAnswer]:
-            self.calls.append(EgressCall(method, url, dict(headers or {}), body))
+            self.calls.append(EgressCall(method, url, dict(headers or {}), body, untrusted, tuple(tenants)))
             if self._open is not None:
                 async with asyncio.timeout(timeout_seconds):
                     await self._open.wait()
@@ -110,6 +123,12 @@ class FakeEgress:
             yield self._answers.pop(0) if self._answers else self._default
 
         return answering()
+
+    async def check(self, target: str) -> None:
+        """Note the target; refuse what `forbid` was told."""
+        self.checked.append(target)
+        if target in self._forbidden:
+            raise RouteIQError(f"outbound call to {target} refused")
 
 
 @dataclass(frozen=True, slots=True)

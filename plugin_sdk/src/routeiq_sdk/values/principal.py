@@ -38,6 +38,11 @@ class Principal:
         return any(name.endswith("*") and model.startswith(name[:-1]) for name in self.models)
 
     @property
+    def tenants(self) -> tuple[str, ...]:
+        """The ids of the team and the organization, as far as there are any: whose egress lists bind the requests."""
+        return tuple(name for name in (self.team, self.organization) if name is not None)
+
+    @property
     def is_admin(self) -> bool:
         """True for the holder of the master key and whoever a plugin says equals it."""
         return self.kind == "admin"

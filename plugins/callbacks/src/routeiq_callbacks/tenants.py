@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from routeiq_callbacks.config import LANGFUSE_CLOUD, LangfuseTarget, Outcomes
 from routeiq_callbacks.finished import Finished
+from routeiq_callbacks.targets.base import Door
 from routeiq_callbacks.targets.langfuse import Langfuse
 from routeiq_callbacks.telling import Telling
 from routeiq_sdk import Gateway, Principal, Secret
@@ -36,6 +37,8 @@ class Own(NamedTuple):
     host: str
     on: Outcomes
     texts: bool
+    tenants: tuple[str, ...] = ()
+    """Whose egress lists bind it."""
 
 
 class Tenants:
@@ -66,10 +69,10 @@ class Tenants:
             if isinstance(metadata, Mapping):
                 rows = metadata.get("logging")
                 if isinstance(rows, list | tuple) and rows:
-                    return list(self._rows(rows))
+                    return list(self._rows(rows, principal.tenants))
                 settings = metadata.get("callback_settings")
                 if isinstance(settings, Mapping) and settings:
-                    return list(self._rows(_as_rows(settings)))
+                    return list(self._rows(_as_rows(settings), principal.tenants))
         return []
 
     def put(self, own: Sequence[Own], finished: Finished) -> bool:
@@ -93,7 +96,9 @@ class Tenants:
             self._note("a key's or team's langfuse_host is no address", own.host[:80])
             return None
         assert self._gateway is not None
-        target = Langfuse(config, operators=False, texts=own.texts)
+        # A server that the operator named as a Langfuse is one, whoever names it again.
+        door = Door(untrusted=own.host.rstrip("/") not in self._known_hosts, tenants=own.tenants)
+        target = Langfuse(config, tenants=door, texts=own.texts)
         made = self._known[own] = Telling(target, own.on, _MOST_WAITING)
         made.open(self._gateway)
         if len(self._known) > _MOST:
@@ -101,7 +106,7 @@ class Tenants:
             self._gateway.spawn(f"close {oldest.target.name}", lambda: oldest.close(_FAREWELL_SECONDS))
         return made
 
-    def _rows(self, rows: Iterable[Any]) -> Iterator[Own]:
+    def _rows(self, rows: Iterable[Any], tenants: tuple[str, ...]) -> Iterator[Own]:
         for row in rows:
             told = row.get("callback_vars") if isinstance(row, Mapping) else None
             if not isinstance(told, Mapping):
@@ -123,7 +128,8 @@ class Tenants:
             if not self._may_call(host):
                 self._note("a key's or team's langfuse_host is more than scheme, host and port", host[:80])
                 continue
-            yield Own(Secret(public), Secret(secret), host, on, _no(told.get("turn_off_message_logging")))
+            texts = _no(told.get("turn_off_message_logging"))
+            yield Own(Secret(public), Secret(secret), host, on, texts, tenants)
 
     def _may_call(self, host: str) -> bool:
         """A tenant chooses a server, not a path on it: servers that the operator named may hold more than Langfuse."""

@@ -18,7 +18,10 @@ async def master(gateway: StartGateway, scripted_upstream: ScriptedUpstream) -> 
         {
             "model_list": [openai_row("written", scripted_upstream.base_url)],
             "router_settings": {"num_retries": 0},
-            "routeiq": {"plugins": {"governance": {}}},
+            "routeiq": {
+                "egress": {"allow": [scripted_upstream.origin.removeprefix("http://")]},
+                "plugins": {"governance": {}},
+            },
         }
     )
     return Client(running, scripted_upstream, running.key)

@@ -16,7 +16,7 @@ from .client import Client
 
 def config(upstream: ScriptedUpstream, *names: str) -> dict[str, Any]:
     rows = [openai_row(name, upstream.base_url, model=f"yaml-{name}") for name in names]
-    return {"model_list": rows, "routeiq": {"plugins": {"governance": {}}}}
+    return {"model_list": rows, "routeiq": {"egress": {"allow": ["127.0.0.1"]}, "plugins": {"governance": {}}}}
 
 
 async def test_a_clash_stops_a_reload_and_not_a_start(tmp_path: Path, scripted_upstream: ScriptedUpstream) -> None:

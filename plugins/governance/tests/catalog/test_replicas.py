@@ -31,6 +31,7 @@ async def replicas(
         "general_settings": {"database_url": url},
         "routeiq": {
             "state": {"url": "memory://"},
+            "egress": {"allow": ["127.0.0.1"]},
             "plugins": {"governance": {"encryption_key": "a secret of the tests alone"}},
         },
     }

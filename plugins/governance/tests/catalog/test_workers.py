@@ -32,6 +32,7 @@ async def url(tmp_path: Path, scripted_upstream: ScriptedUpstream) -> AsyncItera
         "general_settings": {"master_key": KEY},
         "routeiq": {
             "profile": "minimal",
+            "egress": {"allow": ["127.0.0.1"]},
             "data_dir": str(tmp_path / "data"),
             "server": {"workers": 2, "grace_seconds": 5},
             "plugins": {"governance": {}},

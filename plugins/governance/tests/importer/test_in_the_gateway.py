@@ -22,7 +22,7 @@ async def served(gateway: StartGateway, upstream: ScriptedUpstream, document: di
     return await gateway(
         {
             "model_list": [openai_row("written", upstream.base_url, **PRICE)],
-            "routeiq": {**document["routeiq"], "plugins": {"governance": {}}},
+            "routeiq": {**document["routeiq"], "egress": {"allow": ["127.0.0.1"]}, "plugins": {"governance": {}}},
         }
     )
 

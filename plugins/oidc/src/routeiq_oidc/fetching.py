@@ -47,6 +47,7 @@ async def fetch_json(
                 body=body,
                 timeout_seconds=TIMEOUT_SECONDS,
                 max_bytes=MOST_BYTES,
+                untrusted=True,  # a discovery document is somebody's answer: it must not lead to the operator's servers
             )
             async with call as response:
                 status, raw = response.status, await response.read()

@@ -5,7 +5,7 @@ What they are given, and when, is in `exporter_transport`. Imported only when on
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 
@@ -44,6 +44,13 @@ async def opened(plugin: str, names: Sequence[str], resource: Mapping[str, str |
             )
         ways.append(ExporterTransport(name, made, readable))
     return ways
+
+
+def receivers(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The addresses that exporters take from variables, as OpenTelemetry names them, with the variable of each."""
+    for name, value in environment.items():
+        if name.startswith("OTEL_EXPORTER_") and name.endswith("_ENDPOINT") and value.strip():
+            yield name, value.strip()
 
 
 def _made(point: EntryPoint) -> SpanExporter | str:

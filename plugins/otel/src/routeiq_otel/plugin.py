@@ -26,6 +26,7 @@ from routeiq_sdk import (
     Record,
     Reject,
     Replace,
+    RouteIQError,
     hookimpl,
 )
 from routeiq_sdk.messages import Messages
@@ -92,6 +93,7 @@ class Otel(Plugin[OtelConfig]):
         if settings.idle:
             log.info("opentelemetry is idle", reason=settings.why_idle)
             return
+        await _check_unpinned(gateway, settings)
         from routeiq_otel.pipeline import Pipeline
 
         pipeline = self._pipeline = Pipeline(gateway, self.config, settings)
@@ -162,3 +164,17 @@ class Otel(Plugin[OtelConfig]):
     async def emit(self, events: Sequence[Event]) -> None:
         if self._pipeline is not None:
             self._pipeline.tell(events)
+
+
+async def _check_unpinned(gateway: Gateway, settings: Settings) -> None:
+    """Look at the receivers that libraries connect to by themselves. Raises `PluginError`."""
+    asked = [(f"the receiver of {to.signal}", to.url) for to in settings.destinations if to.protocol == "grpc"]
+    if settings.exporters:
+        from routeiq_otel.exporters import receivers
+
+        asked += receivers(os.environ)
+    for what, url in asked:
+        try:
+            await gateway.egress.check(url)
+        except RouteIQError as error:
+            raise PluginError(gateway.plugin, f"{what}: {error}", mend="name another receiver") from error

@@ -6,7 +6,7 @@ How a message reaches the brokers is told in `kafka_delivery`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import orjson
 
@@ -14,7 +14,7 @@ from routeiq_audit.config import KafkaOption
 from routeiq_audit.config import KafkaSink as KafkaConfig
 from routeiq_audit.sealed import Sealed
 from routeiq_audit.sinks.kafka_delivery import Delivery, Message
-from routeiq_sdk import Gateway, PluginError, Secret
+from routeiq_sdk import Gateway, PluginError, RouteIQError, Secret
 
 _MESSAGE_BYTES = 1_000_000
 """What librdkafka and brokers take unless they are told otherwise (`message.max.bytes`)."""
@@ -40,6 +40,7 @@ class KafkaSink:
         most = int(options.get("message.max.bytes", _MESSAGE_BYTES))
         self._line_bytes = max(1, int(most * _ROOM))
         options["bootstrap.servers"] = config.bootstrap
+        self._servers = _servers(options)
         self._delivery = Delivery(confluent_kafka, self._name, config.topic, options)
         self._under_way = ""
         self._taken: set[int] = set()
@@ -57,7 +58,13 @@ class KafkaSink:
 
     async def open(self, gateway: Gateway) -> None:
         """Make the producer; a broker that is away now is as good. Raises `PluginError` for options that librdkafka
-        does not know."""
+        does not know, and for brokers that may not be called."""
+        for server in self._servers:
+            try:
+                await gateway.egress.check(server)
+            except RouteIQError as error:
+                mend = "correct bootstrap, or the option of librdkafka that names it"
+                raise PluginError("audit", f"{self._name}: {error}", mend=mend) from error
         self._delivery.open()
 
     async def close(self) -> None:
@@ -89,6 +96,13 @@ class KafkaSink:
         for number in range(count):
             part = value[number * self._line_bytes : (number + 1) * self._line_bytes]
             yield Message(part, [*headers, ("part", f"{number + 1}/{count}".encode())])
+
+
+def _servers(options: Mapping[str, str | int | float]) -> list[str]:
+    """What librdkafka is told to call at first; brokers tell it of the others."""
+    named = ["bootstrap.servers", "metadata.broker.list", *(name for name in options if name.endswith(".url"))]
+    lists = (str(options[name]).split(",") for name in named if name in options)
+    return [server.strip() for servers in lists for server in servers if server.strip()]
 
 
 def _plain(value: KafkaOption) -> str | int | float:

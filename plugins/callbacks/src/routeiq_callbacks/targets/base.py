@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from routeiq_callbacks.finished import Finished
@@ -47,6 +47,17 @@ class Target(Protocol):
         """
 
 
+class Door(NamedTuple):
+    """How the gateway's egress shall look at a target: whether its address is a stranger's word, and whose egress lists
+    bind it."""
+
+    untrusted: bool = False
+    tenants: tuple[str, ...] = ()
+
+
+OPERATORS = Door()
+
+
 class Posting:
     """An address that takes items in posts: how they are joined, and how large a post may be."""
 
@@ -62,6 +73,7 @@ class Posting:
         most_bytes: int = 3_000_000,
         taken: Sequence[int] = (),
         pack: Callable[[bytes], bytes] | None = None,
+        door: Door | None = None,
     ) -> None:
         self.url = url
         self._headers = headers
@@ -70,6 +82,7 @@ class Posting:
         self._most_bytes = most_bytes
         self._taken = taken
         self._pack = pack
+        self._door = door or OPERATORS
 
     async def post(
         self, gateway: Gateway, items: Sequence[bytes], answered: Callable[[bytes], int] = lambda answer: 0
@@ -86,7 +99,7 @@ class Posting:
         if self._pack is not None:  # megabytes of it: requests do not wait for that
             body = await asyncio.to_thread(self._pack, body)
         try:
-            return answered(await send(gateway, "POST", self.url, self._headers, body, self._taken))
+            return answered(await send(gateway, "POST", self.url, self._headers, body, self._taken, self._door))
         except NotTaken as error:
             if error.status != _TOO_LARGE:
                 raise
@@ -109,10 +122,25 @@ class Posting:
 
 
 async def send(
-    gateway: Gateway, method: str, url: str, headers: Mapping[str, str], body: bytes, taken: Sequence[int] = ()
+    gateway: Gateway,
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    taken: Sequence[int] = (),
+    door: Door | None = None,
 ) -> bytes:
     """One call; its answer. Raises `NotTaken` unless it was answered 2xx or with one of `taken`."""
-    async with gateway.egress.call(method, url, headers=headers, body=body, timeout_seconds=_SECONDS) as answer:
+    door = door or OPERATORS
+    async with gateway.egress.call(
+        method,
+        url,
+        headers=headers,
+        body=body,
+        timeout_seconds=_SECONDS,
+        untrusted=door.untrusted,
+        tenants=door.tenants,
+    ) as answer:
         told = await answer.read()
         if not (200 <= answer.status < 300 or answer.status in taken):
             raise NotTaken(f"{place(url)} answered {answer.status}", answer.status)

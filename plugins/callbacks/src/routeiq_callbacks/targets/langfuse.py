@@ -15,7 +15,7 @@ import orjson
 from routeiq_callbacks.config import LangfuseTarget
 from routeiq_callbacks.finished import Finished
 from routeiq_callbacks.payload import spelled
-from routeiq_callbacks.targets.base import NotTaken, Posting, place
+from routeiq_callbacks.targets.base import Door, NotTaken, Posting, place
 from routeiq_callbacks.targets.generation import Generation
 from routeiq_callbacks.targets.langfuse_events import events
 from routeiq_callbacks.targets.langfuse_spans import span
@@ -28,9 +28,10 @@ _CLOUD = "langfuse.com"
 
 
 class Langfuse:
-    """One project. `operators` says whether its address is the operator's word."""
+    """One project. `tenants` says that a key or a team named it, and how it may be called; without, it is the
+    operator's."""
 
-    def __init__(self, config: LangfuseTarget, *, operators: bool = True, texts: bool = True) -> None:
+    def __init__(self, config: LangfuseTarget, *, tenants: Door | None = None, texts: bool = True) -> None:
         self._config = config
         self._texts = texts
         base = config.host.rstrip("/")
@@ -46,6 +47,7 @@ class Langfuse:
             after=b"]}",
             most_bytes=_MOST_BYTES,
             taken=(_PARTLY,),
+            door=tenants,
         )
         resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "routeiq"}}]}
         head = spelled({"resource": resource})[:-1]
@@ -55,12 +57,13 @@ class Langfuse:
             before=b'{"resourceSpans":[' + head + b',"scopeSpans":[{"scope":{"name":"routeiq"},"spans":[',
             after=b"]}]}]}",
             most_bytes=_MOST_BYTES,
+            door=tenants,
         )
         host = urlsplit(config.host).hostname or ""
         cloud = host == _CLOUD or host.endswith(f".{_CLOUD}")
         self._takes_spans = config.api == "otlp" or (config.api == "auto" and cloud)
         self._may_change = config.api == "auto"
-        self.origins: tuple[str, ...] = (base,) if operators else ()
+        self.origins: tuple[str, ...] = (base,) if tenants is None else ()
         self.name = f"langfuse:{place(config.host)}"
 
     async def open(self) -> None:

@@ -16,7 +16,7 @@ from routeiq_governance.api.changing import Change, changing
 from routeiq_governance.api.fields import Check, checked, document, flag, identifier, missing
 from routeiq_governance.api.model_rows import added_row
 from routeiq_governance.api.shapes import answer, body_of, wrong
-from routeiq_governance.catalog.checking import info_of, params_of, refuse_beyond_team
+from routeiq_governance.catalog.checking import info_of, params_of, refuse_beyond_team, refuse_moved_key
 from routeiq_governance.catalog.masking import unmasked
 from routeiq_governance.catalog.naming import forget, inner_name, lead
 from routeiq_governance.catalog.stored import AddedModel
@@ -129,6 +129,7 @@ class Models:
                 raise wrong("model_info", "id and team_id stay as they are: delete the model and add it anew")
             changed = unmasked(fields.get("litellm_params") or {}, model.params)
             params = params_of({**model.params, **changed})
+            refuse_moved_key(fields.get("litellm_params") or {}, params, model.params)
             info = info_of({**model.info, **{name: value for name, value in told.items() if name != _PUBLIC}})
             if not everywhere:
                 refuse_beyond_team(params, info, {**model.params, "model_info": model.info})

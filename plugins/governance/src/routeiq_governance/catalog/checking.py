@@ -117,6 +117,28 @@ def secrets_of(written: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def refuse_moved_key(told: Mapping[str, Any], params: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+    """Refuse a new address that would get the key the row has already: whoever moves a row has to know its key.
+
+    `told` is the patch as it was sent, where a key that was only shown is a mask. Raises `RequestError(400)`.
+    """
+    moved = [name for name in (*_ADDRESSES, "model", "custom_llm_provider") if params.get(name) != before.get(name)]
+    moved = [name for name in moved if name in _ADDRESSES or _provider(params) != _provider(before)]
+    named = params.get("litellm_credential_name")
+    known = told.get("api_key") is not None and told["api_key"] == params.get("api_key")
+    other = named is not None and told.get("litellm_credential_name") == named and params.get("api_key") is None
+    if moved and (params.get("api_key") or named) and not (known or other):
+        raise wrong(
+            "litellm_params.api_key",
+            f"with a new {moved[0]} send the api_key again: the one this row has is not sent to another address",
+        )
+
+
+def _provider(params: Mapping[str, Any]) -> Any:
+    prefix, slash, _ = str(params.get("model")).partition("/")
+    return params.get("custom_llm_provider") or (prefix if slash else "openai")
+
+
 def refuse_beyond_team(params: Mapping[str, Any], info: Mapping[str, Any], before: Mapping[str, Any]) -> None:
     """Refuse what only an admin of the gateway may set on a team's row; what it has already (`before`) may stay.
 
