@@ -118,9 +118,7 @@ async def test_no_row_of_the_admin_api_reaches_the_canary(
     assert canaries.hits == 0
 
 
-async def test_a_whole_gateways_canary_would_notice(
-    govern: Govern, canaries: Canaries, worst_names: None
-) -> None:
+async def test_a_whole_gateways_canary_would_notice(govern: Govern, canaries: Canaries, worst_names: None) -> None:
     gateway = await govern(
         routeiq={"egress": {"allow": ["127.0.0.0/8"]}},
         model_list=[openai_row("fast", f"http://www.example.com:{canaries.ports[0]}")],
