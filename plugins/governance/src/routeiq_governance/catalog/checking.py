@@ -6,6 +6,7 @@ to an address of their own, and those of a team stay within what a team may deci
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any
@@ -125,7 +126,8 @@ def refuse_moved_key(told: Mapping[str, Any], params: Mapping[str, Any], before:
     moved = [name for name in (*_ADDRESSES, "model", "custom_llm_provider") if params.get(name) != before.get(name)]
     moved = [name for name in moved if name in _ADDRESSES or _provider(params) != _provider(before)]
     named = params.get("litellm_credential_name")
-    known = told.get("api_key") is not None and told["api_key"] == params.get("api_key")
+    sent, kept = (str(each.get("api_key")).encode() for each in (told, params))
+    known = told.get("api_key") is not None and hmac.compare_digest(sent, kept)
     other = named is not None and told.get("litellm_credential_name") == named and params.get("api_key") is None
     if moved and (params.get("api_key") or named) and not (known or other):
         raise wrong(
