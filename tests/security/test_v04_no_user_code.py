@@ -22,7 +22,7 @@ CODE = "__import__('pathlib').Path({flag!r}).write_text('ran')"
 
 @pytest.fixture
 def canary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A module `canary_code` that can be imported, from the path and this folder; the file appears when it is."""
+    """A module `canary_code` that can be imported, on the path and in the current folder; the file appears by it."""
     flag = tmp_path / "ran"
     module = f"open({str(flag)!r}, 'w').close()\ndef handler(*a, **k):\n    return True\nclass Handler:\n    pass\n"
     (tmp_path / "canary_code.py").write_text(module, encoding="utf-8")

@@ -15,6 +15,7 @@ import orjson
 import structlog
 
 from routeiq.known_secrets import conceal, conceal_bytes
+from routeiq.telemetry.inert import inert_fields, inert_line
 from routeiq_sdk import Secret
 from routeiq_sdk.secret import MASK
 
@@ -29,8 +30,8 @@ def set_up(style: str, level: str) -> None:
     """Configure logging for this process. `style` is `json`, `console` or `auto` (console on a terminal)."""
     if style == "auto":
         style = "console" if sys.stderr.isatty() else "json"
-    console = [_mask, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
-    last: list[Any] = console if style == "console" else [_json]
+    console = [_mask, inert_fields, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    last: list[Any] = console if style == "console" else [_json, inert_line]
     factory: Any = (
         structlog.PrintLoggerFactory(sys.stderr)
         if style == "console"
