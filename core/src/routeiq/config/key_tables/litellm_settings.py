@@ -37,6 +37,12 @@ LITELLM_SETTINGS = KeyTable(
         neutral("service_callback", "Where the health of services is reported.", "callbacks"),
         neutral("input_callback", "Where started calls are reported.", "callbacks"),
         neutral("callbacks", "Observers, and hooks that check requests.", "callbacks"),
+        protective(
+            "prompt_injection_params",
+            "guard-injection",
+            "What the callback `detect_prompt_injection` looks for.",
+            part_of="callbacks",
+        ),
         neutral("callback_settings", "Options of callbacks.", "callbacks"),
         protective("audit_log_callbacks", "audit", "Where audit rows are sent."),
         protective("store_audit_logs", "audit", "Whether changes are audited."),
