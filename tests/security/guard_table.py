@@ -315,6 +315,13 @@ async def deep_body(bed: Bed) -> bool:
     return await chats(bed, bed.gateway.key, metadata={"deep": deep})
 
 
+async def deep_management_body(bed: Bed) -> bool:
+    deep: Any = []
+    for _ in range(70):
+        deep = [deep]
+    return (await bed.master.ask("POST", "/team/new", {"metadata": {"deep": deep}})).status == 200
+
+
 async def address_of_the_client(bed: Bed) -> bool:
     return await chats(bed, bed.gateway.key, api_base=bed.canary.base_url)
 
@@ -368,6 +375,9 @@ CORE = (
         stand_in((reading.read_body, _read_without_bounds)),
     ),
     Protection("nesting of a body", governed(), deep_body, stand_in((depth.too_deep, _no))),
+    Protection(
+        "nesting of a body of the management routes", governed(), deep_management_body, stand_in((depth.too_deep, _no))
+    ),
     Protection(
         "fields that clients may not send",
         governed(),
