@@ -207,6 +207,13 @@ async def deep_body(bed: Bed) -> bool:
     return await chats(bed, bed.gateway.key, metadata={"deep": deep})
 
 
+async def deep_management_body(bed: Bed) -> bool:
+    deep: Any = []
+    for _ in range(70):
+        deep = [deep]
+    return (await bed.master.ask("POST", "/team/new", {"metadata": {"deep": deep}})).status == 200
+
+
 async def address_of_the_client(bed: Bed) -> bool:
     return await chats(bed, bed.gateway.key, api_base=bed.canary.base_url)
 

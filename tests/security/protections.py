@@ -44,6 +44,7 @@ from .attacks import (
     blocked_key,
     chats,
     deep_body,
+    deep_management_body,
     foreign_signature,
     governed,
     large_body,
@@ -188,6 +189,9 @@ CORE = (
         stand_in((reading.read_body, _read_without_bounds)),
     ),
     Protection("nesting of a body", governed(), deep_body, stand_in((depth.too_deep, _no))),
+    Protection(
+        "nesting of a body of the management routes", governed(), deep_management_body, stand_in((depth.too_deep, _no))
+    ),
     Protection(
         "fields that clients may not send",
         governed(),

@@ -15,6 +15,7 @@ from routeiq.limits.reading import Receive, TooLarge, TooSlow, read_body
 from routeiq.request.answer_headers import line
 from routeiq.request.context import RequestContext
 from routeiq.request.delivery import Send
+from routeiq.wires.depth import too_deep
 from routeiq_sdk.values.http import HttpResponse
 
 if TYPE_CHECKING:
@@ -81,11 +82,14 @@ class Exchange:
         services = self.runtime.services
         bounds, errors = services.bounds, services.errors
         try:
-            return await read_body(self._receive, bounds.body_bytes, bounds.body_seconds, None)
+            raw = await read_body(self._receive, bounds.body_bytes, bounds.body_seconds, None)
         except TooLarge:
             raise errors.too_large(bounds.body_bytes / (1 << 20)) from None
         except TooSlow:
             raise errors.slow_body(bounds.body_seconds) from None
+        if too_deep(raw, bounds.json_depth):
+            raise errors.too_deep(bounds.json_depth)
+        return raw
 
     async def json(self, value: Any, status: int = 200) -> None:
         """Answer with JSON."""
