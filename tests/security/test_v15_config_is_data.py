@@ -29,7 +29,7 @@ READ = (SECRET, "root:x:0:", "/usr/bin:")
 def climbs(folder: Path, file: str = _FILE) -> list[str]:
     """Each way up, to the file, and further up to it."""
     found = [climb.format(file=file, root=str(folder)) for climb in CLIMBS]
-    return found + [f"{'../' * depth}{folder.name}/{file}" for depth in range(2, 6)]
+    return found + [f"{'../' * depth}{folder.name}/{file}" for depth in (2, 5)]
 
 
 def tree(folder: Path) -> dict[str, int]:
@@ -140,6 +140,7 @@ FIELDS: tuple[tuple[str, str, Any], ...] = (
 )
 
 
+@pytest.mark.timeout(300)
 async def test_no_field_names_a_file_of_the_gateway(
     govern: Govern, home: Path, scripted_upstream: ScriptedUpstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,11 +156,11 @@ async def test_no_field_names_a_file_of_the_gateway(
             answer = await master.ask(method, path, body(value, number))
             if (answer.status >= 500 and answer.status != 503) or any(mark in answer.text for mark in READ):
                 wrong.append((path, value, answer))
-        for name in [row["model_name"] for row in (await master.good("GET", "/model/info"))["data"]]:
-            if name[0] in "mnop" and name[1:].isdigit():
-                answer = await master.chat(model=name)
-                if any(mark in answer.text for mark in READ):
-                    wrong.append((name, value, answer))
+        made = [row["model_name"] for row in (await master.good("GET", "/model/info"))["data"]]
+        for name in [name for name in made if name[1:].isdigit() and int(name[1:]) > number - len(FIELDS)]:
+            answer = await master.chat(model=name)
+            if any(mark in answer.text for mark in READ):
+                wrong.append((name, value, answer))
     for path in ("/model/info", "/credentials", "/key/list", "/team/list", "/routeiq/v1/status"):
         answer = await master.ask("GET", path)
         if any(mark in answer.text for mark in READ):
