@@ -94,7 +94,7 @@ async def test_custom_auth_and_callbacks_are_refused_with_what_to_do_instead(
 
 
 CODE_ROUTES = (
-    "/guardrails", "/guardrails/test_custom_code", "/guardrails/apply_guardrail", "/apply_guardrail", "/prompts",
+    "/guardrails", "/guardrails/test_custom_code", "/prompts",
     "/prompts/test", "/config/update", "/config/callback/add", "/config/pass_through_endpoint", "/callbacks/register",
     "/mcp-rest/test/connection", "/mcp-rest/test/tools/list", "/v1/mcp/server", "/policy/test",
     "/utils/transform_request",

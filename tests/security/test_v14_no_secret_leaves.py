@@ -16,12 +16,13 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from served_gateway import serving
 
 from routeiq_testkit import Reply, ScriptedUpstream
 from routeiq_testkit.gateway import anthropic_row, openai_row
 from routeiq_testkit.installed import PluginFolder
 from routeiq_testkit.raw import raw_exchange, raw_request
+
+from .served_gateway import serving
 
 NAMES = (
     "provider", "header", "anthropic", "master", "pepper", "sealing", "scim", "client-secret", "session", "webhook",

@@ -166,10 +166,10 @@ async def test_what_a_guard_hides_from_the_client_is_not_told(
             def stream_filter(self, ctx):
                 return Hide()
     """
-    plugin_folder.install("guard-pii", source, kind="guard")
+    plugin_folder.install("hider", source, kind="guard")
     config = telling({"kind": "webhook", "url": recorder.url}, messages={"mode": "full"})
     plugins = config["routeiq"]["plugins"]
-    config["routeiq"]["plugins"] = {"guard-pii": {}, **plugins} if place == "before" else {**plugins, "guard-pii": {}}
+    config["routeiq"]["plugins"] = {"hider": {}, **plugins} if place == "before" else {**plugins, "hider": {}}
     running = await gateway(config)
     scripted_upstream.script(Reply.chat("Erika Mustermann"), Reply.stream("Mustermann"))
     await running.chat("m", PROMPT)
