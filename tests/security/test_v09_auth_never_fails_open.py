@@ -99,7 +99,7 @@ async def test_no_failure_anywhere_lets_somebody_in_who_is_refused_without_it(
     assert len(found) > 30
     served = len(scripted_upstream.requests)
     wrong = []
-    # Each step fails in each way, and each who is refused meets each way: all of it together takes a quarter of an hour.
+    # Each step fails in each way, and each who is refused meets each way: all of it takes a quarter of an hour.
     faults, callers_refused = list(FAULTS.items()), list(who.refused.items())
     for place, function in enumerate(found):
         for turn, (name, fault) in enumerate(faults):
