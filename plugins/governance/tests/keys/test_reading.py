@@ -35,8 +35,8 @@ async def test_others_keys_are_403_at_home_and_404_elsewhere(tenants: Client) ->
         assert (await caller.refused("/key/info", {}, query=[("key", of_rival["token"])]))[0] == 404
         for path in ("/key/update", "/key/block", "/key/regenerate"):
             assert (await caller.refused(path, {"key": of_rival["token"]}))[0] == 404
-        nothing = await caller.post("/key/delete", keys=[of_rival["token"]])
-        assert nothing == {"deleted_keys": []}, "as for a key that does not exist"
+        assert await caller.post("/key/delete", keys=[of_rival["token"]]) == {"deleted_keys": []}
+        assert (await tenants.get("/key/info", key=of_rival["token"]))["info"]["team_id"] == "red"
         listed = await caller.post("/v2/key/info", keys=[of_rival["token"], of_team["token"]])
         assert of_rival["token"] not in {row["token"] for row in listed["info"]}
     seen = (await tess.get("/key/list", return_full_object="true"))["keys"]
