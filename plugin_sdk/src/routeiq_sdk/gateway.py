@@ -11,11 +11,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from routeiq_sdk.context import Context
+from routeiq_sdk.secret import Secret
 from routeiq_sdk.values.decision import Decision
+from routeiq_sdk.values.delegation import Delegation, ProtectedResource
 from routeiq_sdk.values.directory import DirectoryGroup, DirectoryUser
 from routeiq_sdk.values.meters import Charge, Held, Level, Overdue, Pace, Posting, Refused
 from routeiq_sdk.values.models import Deployment, ModelGroup
+from routeiq_sdk.values.principal import Principal
 from routeiq_sdk.values.records import Event
+from routeiq_sdk.values.tools import ToolServer, ToolService
 from routeiq_sdk.values.vitals import Vitals
 
 
@@ -67,6 +71,23 @@ class Embedders(Protocol):
 
     def add_embedder(self, name: str, embedder: Embedder) -> None:
         """Offer an embedder that strategies may ask for. Raises `PluginError` when the name is taken."""
+
+
+class ModelAdapter(Protocol):
+    """Calls deployments of one provider that the core does not know, in OpenAI's chat form."""
+
+    async def complete(
+        self, ctx: Context, deployment: Deployment, body: Mapping[str, Any]
+    ) -> Mapping[str, Any] | AsyncIterator[Mapping[str, Any]]:
+        """A `chat.completion`, or its chunks when `body` asks for a stream. Raises `RequestError` for what the provider
+        refused; its status decides whether another deployment is tried."""
+
+
+class ModelAdapters(Protocol):
+    """Where `register_adapters` hooks offer providers by name."""
+
+    def add_adapter(self, provider: str, adapter: ModelAdapter) -> None:
+        """Serve rows whose `model` begins with `provider/`. Raises `PluginError` when the name is taken."""
 
 
 class EgressResponse(Protocol):
@@ -355,6 +376,32 @@ class Gateway(Protocol):
     @property
     def running(self) -> Mapping[str, int]:
         """Calls under way in this process, by deployment id; those of nobody are not listed."""
+
+    @property
+    def tools(self) -> ToolService:
+        """The road of tool calls, for the adapters of their protocols."""
+
+    @property
+    def tool_servers(self) -> Mapping[str, ToolServer]:
+        """The servers inside the gateway that plugins offer, by name."""
+
+    @property
+    def delegation(self) -> Delegation | None:
+        """Tokens in the caller's name, when a plugin offers them."""
+
+    @property
+    def loopback(self) -> bool:
+        """Whether the gateway listens on loopback addresses alone."""
+
+    def protected_resource(self, path: str) -> ProtectedResource | None:
+        """The OAuth resource that a plugin serves at `path`."""
+
+    async def identify(self, ctx: Context, credential: Secret | None = None) -> Principal:
+        """Who calls a public route, as `authenticate` hooks say: by what the request of `ctx` carries, or by
+        `credential` instead, such as a key typed into a form.
+
+        Raises `RequestError` for nobody.
+        """
 
     async def spool(
         self, name: str, *, directory: Path | None = None, most_bytes: int = 512 * 1024 * 1024

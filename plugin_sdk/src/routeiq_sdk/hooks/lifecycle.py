@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from routeiq_sdk.gateway import Directory, Embedders, Gateway, Strategies
+from routeiq_sdk.gateway import Directory, Embedders, Gateway, ModelAdapters, Strategies
 from routeiq_sdk.hooks.marks import hook
 from routeiq_sdk.values.health import Health
 from routeiq_sdk.values.http import Routes
@@ -39,6 +39,11 @@ class LifecycleHooks:
     @hook(failure="start")
     def register_embedders(self, embedders: Embedders) -> None:
         """Offer embedders by name, for strategies of any plugin. Fires at start, before `setup`."""
+
+    @hook(failure="start")
+    def register_adapters(self, adapters: ModelAdapters) -> None:
+        """Offer providers that the core does not know, for rows of models whose `model` begins with their name. Fires
+        at start, before `setup`."""
 
     @hook(failure="start")
     def offer_directory(self) -> Directory | None:

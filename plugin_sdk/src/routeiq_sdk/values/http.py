@@ -8,9 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from routeiq_sdk.values.principal import Principal
+
+if TYPE_CHECKING:
+    from routeiq_sdk.context import Context
 
 
 class Headers:
@@ -48,6 +51,8 @@ class HttpRequest:
     client: str | None = None
     queries: Sequence[tuple[str, str]] = ()
     """All parameters of the query, in order; `query` has the last of several with one name."""
+    context: Context | None = None
+    """The request on its way, for services that act on its behalf; only a test leaves it out."""
 
     def json(self) -> Any:
         """The body as JSON. Raises `ValueError` when it is not."""
@@ -56,12 +61,17 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """An answer of a plugin's route. `body` is bytes, or an async iterator of bytes for a stream."""
+    """An answer of a plugin's route. `body` is bytes, or an async iterator of bytes for a stream.
+
+    The iterator is closed when the client goes away. `long_lived` says that the stream waits more than it works: it
+    takes no place among the requests in flight, so the plugin bounds how many there are.
+    """
 
     status: int = 200
     body: bytes | AsyncIterator[bytes] = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     media_type: str = "application/json"
+    long_lived: bool = False
 
     @classmethod
     def json(cls, value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> HttpResponse:
@@ -80,8 +90,9 @@ class Routes(Protocol):
     ) -> None:
         """Serve `handler` at `path` (Starlette syntax, `/things/{id}`).
 
-        `access` is `public`, `key` (any authenticated caller) or `admin`; there is no default, so that nobody opens a
-        route by leaving it out. `action` (`resource:verb`, such as `key:create`) is what `authorize_action` hooks
-        decide about; only a public route has none.
+        `access` is `public`, `key` (any authenticated caller), `admin`, or `loopback` (anybody, as the caller
+        `loopback` who may use no model; a start error unless the gateway listens on loopback alone). There is no
+        default, so that nobody opens a route by leaving it out. `action` (`resource:verb`, such as `key:create`) is
+        what `authorize_action` hooks decide about; only a public or loopback route has none.
         Raises `PluginError` when the path is taken, or when the route declares no access or no action.
         """

@@ -1,20 +1,114 @@
-"""A tool invocation that passes through the gateway.
+"""A tool invocation that passes through the gateway, and what servers offer.
 
-Transport, sessions and delegation belong to the protocol adapters.
+Transport, sessions and the wires belong to the protocol adapters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from routeiq_sdk.context import Context
 
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """`tool` of `server` is about to be called with `arguments`. `protocol` is `mcp` or `a2a`."""
+    """`tool` of `server` is about to be called with `arguments`. `protocol` is `mcp` or `a2a`.
+
+    `price` is what one call costs, in nano-USD. `attributes` are facts for the record: the virtual server, the mode of
+    delegation, the upstream's version of the protocol; never a secret.
+    """
 
     protocol: str
     server: str
     tool: str
     arguments: Mapping[str, Any]
+    price: int = 0
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What a call gave: `content` in the protocol's own form (an MCP `CallToolResult`, an A2A task or message).
+
+    `is_error` says that the tool itself failed; the call as such went well.
+    """
+
+    content: Mapping[str, Any]
+    is_error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ToolDefinition:
+    """What a server says of one of its tools: `definition` in the protocol's own form (an MCP `Tool`, an A2A skill)."""
+
+    protocol: str
+    server: str
+    tool: str
+    definition: Mapping[str, Any]
+
+
+class ToolService(Protocol):
+    """The road of a tool call: permit, guard, reserve, run, guard the result, settle, record. Adapters call tools
+    in no other way."""
+
+    async def permitted(self, ctx: Context, protocol: str, server: str, tools: Sequence[str]) -> frozenset[str]:
+        """Those of `tools` that the caller may see and call. Raises `RequestError` when a plugin failed."""
+
+    async def guard_definition(self, ctx: Context, definition: ToolDefinition) -> Mapping[str, Any]:
+        """The definition as guards let it pass. Raises `RequestError` when one rejected it."""
+
+    async def call(self, ctx: Context, call: ToolCall, run: Callable[[ToolCall], Awaitable[ToolResult]]) -> ToolResult:
+        """Walk a tool call down its road; `run` calls upstream, with the arguments as guards left them.
+
+        Leaves one `routeiq.tool_call.v1`, however it ends. Raises `RequestError` for a refusal, and what `run` raised.
+        """
+
+
+class ToolServer(Protocol):
+    """A server inside the gateway, which protocol adapters serve beside those elsewhere: MCP's methods without a
+    wire."""
+
+    @property
+    def name(self) -> str:
+        """Its name among the servers."""
+
+    @property
+    def capabilities(self) -> Mapping[str, Any]:
+        """MCP `ServerCapabilities`, with its extensions."""
+
+    async def handle(self, ctx: Context, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Answer a request (`tools/list`, `tools/call`, `resources/read`, ...) with the result's JSON.
+
+        Raises `ToolServerError` for an error of the protocol, `RequestError` for a refusal.
+        """
+
+
+class ToolServerError(Exception):
+    """A JSON-RPC error. The message reaches the client; keep secrets out of it."""
+
+    def __init__(self, code: int, message: str, data: Any = None) -> None:
+        self.code = code
+        self.message = message
+        self.data = data
+        super().__init__(message)
+
+
+class Toolbox(Protocol):
+    """The gateway's tools that one chat request may use; see `ToolHooks.open_tools`."""
+
+    @property
+    def functions(self) -> Sequence[Mapping[str, Any]]:
+        """The tools as OpenAI function tools, each under a name that no tool of the client has."""
+
+    @property
+    def body(self) -> Mapping[str, Any]:
+        """The request's body without what named the gateway's servers."""
+
+    def owns(self, name: str) -> bool:
+        """Whether a function's name is one of these."""
+
+    async def call(self, ctx: Context, name: str, arguments: Mapping[str, Any]) -> str:
+        """Call a tool; the text that the model reads. A tool's failure or a refusal is told in that text."""
