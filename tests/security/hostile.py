@@ -25,7 +25,7 @@ from routeiq.upstream.litellm_line import Line
 from routeiq.upstream.openai import OpenAICodec
 from routeiq.wires.body import Body, read_fields
 from routeiq_sdk import Attempt, Deployment, RouteIQError, Secret
-from routeiq_sdk.testing import FakeGateway
+from routeiq_sdk.testing import FakeGateway, make_context
 
 CORPUS: dict[str, list[str]] = json.loads(
     Path(__file__).resolve().parents[2].joinpath("core/tests/egress/hostile_urls.json").read_text()
@@ -139,7 +139,7 @@ async def _row(at: Place, url: str) -> None:
     row = Deployment(id="d", group="g", provider="openai", model="m", wire="openai", api_base=url, api_key=Secret("k"))
     adapter = HttpAdapter(OpenAICodec(), at.egress, {"d": Target(url, {"authorization": "Bearer k"}, untrusted=True)})
     body = Body("openai-chat", read_fields(b'{"model":"g","messages":[]}'), "g", False)
-    await adapter.exchange(row, Attempt(1, row, {}, {}), body, _LIMITS)
+    await adapter.exchange(make_context(), row, Attempt(1, row, {}, {}), body, _LIMITS)
 
 
 async def _litellm(at: Place, url: str) -> None:

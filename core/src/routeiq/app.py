@@ -21,8 +21,9 @@ from routeiq.config.model import Config
 from routeiq.config.store_choice import choose_store
 from routeiq.egress import Egress, EgressPolicy
 from routeiq.known_secrets import hide
-from routeiq.limits.in_flight import InFlight
+from routeiq.limits.in_flight import InFlight, Place
 from routeiq.limits.reading import ClientGone, Receive
+from routeiq.request import gates
 from routeiq.request.auth import credential
 from routeiq.request.context import RequestContext
 from routeiq.request.delivery import Send
@@ -38,12 +39,13 @@ from routeiq.shared import Shared, closed_shared
 from routeiq.state.clock import SystemClock
 from routeiq.state.open import open_stores
 from routeiq.telemetry import logs
-from routeiq_sdk import ConfigError, PluginError, RequestError, Secret
+from routeiq_sdk import ConfigError, PluginError, Principal, RequestError, Secret
 from routeiq_sdk.values.http import Headers, HttpResponse
 
 log = structlog.get_logger("routeiq.app")
 
 _RETRY_SECONDS = 1.0
+_ANYBODY = Principal("loopback", kind="service", alias="anybody on this machine", models=frozenset())
 
 
 class App:
@@ -223,15 +225,18 @@ class App:
             action=route.action if route is not None else "",
             credential=_credential(headers, runtime),
         )
-        exchange = Exchange(runtime, ctx, params, scope.get("query_string", b""), receive, send)
+        place = Place(runtime.shared.in_flight)
+        exchange = Exchange(runtime, ctx, params, scope.get("query_string", b""), receive, send, place.leave)
         if route is None:
             await _not_found(exchange, known_path=found is not None)
             return
         if route.access == "public":
-            await _answer(exchange, route)
+            try:
+                await _answer(exchange, route)
+            finally:
+                await exchange.close()
             return
-        in_flight = runtime.shared.in_flight
-        if not in_flight.enter():
+        if not place.enter():
             refusal = runtime.services.errors.overloaded(_RETRY_SECONDS)
             if route.access == "road":
                 await runtime.road.refuse(ctx, route.surface, send, refusal)
@@ -244,7 +249,8 @@ class App:
             else:
                 await _answer(exchange, route)
         finally:
-            in_flight.leave()
+            place.leave()
+            await exchange.close()
 
 
 def _credential(headers: Headers, runtime: Runtime) -> Secret | None:
@@ -256,7 +262,9 @@ async def _answer(exchange: Exchange, route: Route) -> None:
     """Serve a route that is not the road: check who calls, run it, shape its errors."""
     services, ctx = exchange.runtime.services, exchange.ctx
     try:
-        if route.access != "public":
+        if route.access == "loopback":
+            ctx.identify(_ANYBODY)
+        elif route.access != "public":
             ctx.identify(await exchange.runtime.road.identify(ctx))
             allowed = await exchange.runtime.road.permit(ctx)
             if route.access == "admin" and not (allowed or ctx.principal.is_admin):
@@ -279,7 +287,9 @@ async def _answer(exchange: Exchange, route: Route) -> None:
 
 async def _refuse(exchange: Exchange, route: Route, error: RequestError) -> None:
     if not exchange.started:
-        profile = exchange.runtime.services.errors.profile
+        services = exchange.runtime.services
+        profile = services.errors.profile
+        error.headers.update(gates.challenges(services.pipeline.challenge, exchange.ctx, error))
         try:
             await exchange.respond(HttpResponse(error.status, route.surface.error(error, profile), error.headers))
         except RequestError as lost:  # the outcome could not be written down: that is what the caller must know

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from routeiq.egress import Egress, Timeouts, Url, read_capped
-from routeiq.request import nested
+from routeiq.request import gates, nested
+from routeiq.request.context import RequestContext
+from routeiq.request.tool_road import ToolRoad
 from routeiq.state.spool import Spool, SpoolLimits
 from routeiq.telemetry.background import Background
-from routeiq_sdk import Context, Event, ModelGroup, Vitals
+from routeiq_sdk import Context, Event, ModelGroup, Principal, RequestError, Secret, Vitals
 from routeiq_sdk.gateway import (
     Clock,
     Directory,
@@ -27,6 +29,9 @@ from routeiq_sdk.gateway import (
     SpoolService,
     StateService,
 )
+from routeiq_sdk.values.delegation import Delegation, ProtectedResource
+from routeiq_sdk.values.http import Headers
+from routeiq_sdk.values.tools import ToolServer
 
 if TYPE_CHECKING:
     from routeiq.runtime import Runtime
@@ -118,6 +123,59 @@ class PluginHandle:
     def running(self) -> Mapping[str, int]:
         """Calls under way in this process."""
         return self._now.running
+
+    @property
+    def tools(self) -> ToolRoad:
+        """The road of tool calls."""
+        return self._now.tools
+
+    @property
+    def tool_servers(self) -> Mapping[str, ToolServer]:
+        """The servers that plugins offer inside the gateway."""
+        return self._now.tool_servers
+
+    @property
+    def delegation(self) -> Delegation | None:
+        """Tokens in the caller's name."""
+        return self._now.delegation
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can connect."""
+        return self._now.config.routeiq.server.loopback
+
+    def protected_resource(self, path: str) -> ProtectedResource | None:
+        """The OAuth resource at a path. Raises `RequestError` when a plugin fails to tell."""
+        pipeline, errors = self._now.services.pipeline, self._now.services.errors
+        for call in pipeline.protected_resource:
+            try:
+                found: ProtectedResource | None = gates.ask_now(call, path)
+            except Exception as error:
+                gates.failed(call, None, error)
+                raise errors.plugin_failed(call.plugin, call.hook) from None
+            if found is not None:
+                return found
+        return None
+
+    def challenge(self, ctx: Context, error: RequestError) -> Mapping[str, str]:
+        """Headers that tell a refused caller how to come in."""
+        return gates.challenges(self._now.services.pipeline.challenge, ctx, error)
+
+    async def identify(self, ctx: Context, credential: Secret | None = None) -> Principal:
+        """Who calls a public route, by what its request carries or by `credential` alone."""
+        asking = RequestContext(
+            request_id=ctx.request_id,
+            surface=ctx.surface,
+            route=ctx.route,
+            method=ctx.method,
+            path=ctx.path,
+            headers=ctx.headers if credential is None else Headers([]),
+            client=ctx.client,
+            config=ctx.config,
+            action=ctx.action,
+            credential=ctx.credential if credential is None else credential,
+        )
+        return await self._now.road.identify(asking)
 
     async def spool(self, name: str, *, directory: Path | None = None, most_bytes: int = 512 << 20) -> SpoolService:
         """A durable queue in the plugin's directory or another; one a worker, since a spool has one writer."""

@@ -6,7 +6,7 @@ Reading the YAML is `config`'s, serving HTTP is `app`'s.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ from routeiq.request.pool import Pools
 from routeiq.request.routing import Router, VirtualModel
 from routeiq.request.services import Bounds, Services
 from routeiq.request.settlement import Settlement
+from routeiq.request.tool_road import ToolRoad
 from routeiq.routes import admin, decisions, guardrails, llm, models, openapi
 from routeiq.routes import health as probes
 from routeiq.routes.table import PluginRoutes, RouteTable
@@ -47,8 +48,11 @@ from routeiq.strategies import EmbedderRegistry, StrategyRegistry
 from routeiq.telemetry.fan_out import FanOut
 from routeiq.telemetry.request_log import log_request
 from routeiq.upstream.adapters import Adapters, api_base
+from routeiq.upstream.foreign import AdapterRegistry
 from routeiq_sdk import ConfigError, Context, Embedder, Event, ModelGroup, PluginError
-from routeiq_sdk.gateway import Directory
+from routeiq_sdk.gateway import Directory, ModelAdapter
+from routeiq_sdk.values.delegation import Delegation
+from routeiq_sdk.values.tools import ToolServer
 from routeiq_sdk.values.vitals import HookFigures, Vitals
 
 _CLOSE_SECONDS = 20.0
@@ -71,6 +75,10 @@ class Runtime:
     virtual_models: Mapping[str, VirtualModel]
     registry: StrategyRegistry
     embedders: Mapping[str, Embedder]
+    foreign: Mapping[str, ModelAdapter]
+    tools: ToolRoad
+    tool_servers: Mapping[str, ToolServer]
+    delegation: Delegation | None
     directory: Directory | None
     running: Mapping[str, int]
     users: int = 0
@@ -97,7 +105,7 @@ class Runtime:
         """Whether this configuration could be served with these rows of a plugin. Raises `ConfigError`."""
         own = replace(self.config, models=tuple(row for row in self.config.models if not row.added))
         config = with_rows(own, rows, f"models of {plugin}")
-        _assemble(config, self.shared, self.plugins, self.registry, self.embedders)
+        _assemble(config, self.shared, self.plugins, self.registry, self.embedders, self.foreign)
 
     def vitals(self) -> Vitals:
         """How this process is doing."""
@@ -171,7 +179,7 @@ async def _with_added_rows(runtime: Runtime) -> Runtime:
         config = with_rows(config, rows, f"models of {plugin}")
     if config is runtime.config:
         return runtime
-    return _assemble(config, runtime.shared, runtime.plugins, runtime.registry, runtime.embedders)
+    return _assemble(config, runtime.shared, runtime.plugins, runtime.registry, runtime.embedders, runtime.foreign)
 
 
 def assemble_all(
@@ -183,7 +191,9 @@ def assemble_all(
     plugins.collect_embedders(embedders)
     registry = StrategyRegistry(SimpleShuffle())
     plugins.collect_strategies(registry)
-    return _assemble(config, shared, plugins, registry, embedders.by_name)
+    adapters = AdapterRegistry()
+    plugins.collect_adapters(adapters)
+    return _assemble(config, shared, plugins, registry, embedders.by_name, adapters.by_provider)
 
 
 def _refuse_unenforced(config: Config, plugins: PluginSet, registry: StrategyRegistry) -> None:
@@ -199,7 +209,7 @@ def _refuse_unenforced(config: Config, plugins: PluginSet, registry: StrategyReg
         raise ConfigErrors(problems)
 
 
-def _catalog(config: Config) -> Catalog:
+def _catalog(config: Config, foreign: Collection[str]) -> Catalog:
     rows = [row for row in config.models if not row.router_model]
     wanted = []
     for row in rows:
@@ -208,7 +218,7 @@ def _catalog(config: Config) -> Catalog:
     prices = PriceBook.load(find_price_map(), config.routeiq.prices, wanted=wanted)
     aliases = {name: (alias.model, alias.hidden) for name, alias in config.router.model_group_alias.items()}
     drop = config.litellm.drop_params
-    deployments = [deployment_of(row, prices, config.environment, drop_params=drop) for row in rows]
+    deployments = [deployment_of(row, prices, config.environment, drop_params=drop, foreign=foreign) for row in rows]
     return Catalog(deployments, aliases, lambda deployment: priced(deployment, prices), prices.models)
 
 
@@ -218,16 +228,17 @@ def _assemble(
     plugins: PluginSet,
     registry: StrategyRegistry,
     embedders: Mapping[str, Embedder],
+    foreign: Mapping[str, ModelAdapter],
 ) -> Runtime:
     _refuse_unenforced(config, plugins, registry)
-    catalog = _catalog(config)
+    catalog = _catalog(config, foreign)
     block = config.routeiq
     pipeline = plugins.pipeline
     errors = Errors(block.compat.litellm_profile)
     rules = routing_rules(config)
     registry.check_virtual_models(config)
     policy = _policy(config, catalog, plugins)
-    adapters = Adapters(catalog.deployments, shared.egress, _untrusted(config, catalog))
+    adapters = Adapters(catalog.deployments, shared.egress, _untrusted(config, catalog), foreign)
     confinement = Confinement(policy, errors) if policy.tenants else None
     choice = Choice(
         pipeline,
@@ -249,12 +260,13 @@ def _assemble(
         fan_out.put(event, committed=True)
         await gates.commit(pipeline.commit, event, errors, ctx)
 
+    tools = ToolRoad(pipeline, errors, commit, fan_out.put, shared.background)
     services = Services(
         pipeline=pipeline,
         errors=errors,
         master_key=MasterKey(config.master_key),
         key_header=config.general.litellm_key_header_name,
-        bounds=Bounds(config.body_bytes, block.limits.body_seconds, block.limits.json_depth),
+        bounds=Bounds(config.body_bytes, block.limits.body_seconds, block.limits.json_depth, block.limits.tool_rounds),
         guardrails=config.guardrail_names,
         rules=rules,
         router=Router(
@@ -296,13 +308,17 @@ def _assemble(
         plugins=plugins,
         services=services,
         road=road,
-        table=_table(plugins),
+        table=_table(plugins, loopback=block.server.loopback),
         adapters=adapters,
         policy=policy,
         fan_out=fan_out,
         virtual_models=virtual,
         registry=registry,
         embedders=embedders,
+        foreign=foreign,
+        tools=tools,
+        tool_servers=plugins.collect_tool_servers(),
+        delegation=plugins.collect_delegation(),
         directory=plugins.collect_directory(),
         running=choice.running,
     )
@@ -368,10 +384,10 @@ def _group(catalog: Catalog, virtual: str, name: str) -> ModelGroup:
     return group
 
 
-def _table(plugins: PluginSet) -> RouteTable:
+def _table(plugins: PluginSet, *, loopback: bool) -> RouteTable:
     table = RouteTable()
     for source in (llm, models, guardrails, probes, admin, decisions, openapi):
         for route in source.routes():
             table.add(route)
-    plugins.collect_routes(lambda plugin: PluginRoutes(table, llm.CHAT, plugin))
+    plugins.collect_routes(lambda plugin: PluginRoutes(table, llm.CHAT, plugin, loopback=loopback))
     return table

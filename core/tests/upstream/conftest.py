@@ -17,6 +17,7 @@ from routeiq.upstream.litellm import LitellmAdapter
 from routeiq.wires.body import Body, read_fields
 from routeiq.wires.sse import SseSplitter, parse_frame
 from routeiq_sdk import Attempt, Deployment, Secret
+from routeiq_sdk.testing import make_context
 from routeiq_testkit import ScriptedUpstream
 
 KEY = "sk-operators-own-key"
@@ -52,7 +53,7 @@ class Lane:
         deployment = self.deployment(provider, **changes)
         body = Body(wire, read_fields(orjson.dumps(fields)), "fast", fields.get("stream") is True)
         attempt = Attempt(1, deployment, dict(headers or {}), dict(extra or {}))
-        return await self.adapter.exchange(deployment, attempt, body, limits)
+        return await self.adapter.exchange(make_context(), deployment, attempt, body, limits)
 
     async def answer(self, fields: Mapping[str, Any] = HELLO, **how: Any) -> Any:
         """The JSON of a whole answer."""

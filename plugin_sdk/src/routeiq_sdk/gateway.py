@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from routeiq_sdk.context import Context
+from routeiq_sdk.errors import RequestError
 from routeiq_sdk.secret import Secret
 from routeiq_sdk.values.decision import Decision
 from routeiq_sdk.values.delegation import Delegation, ProtectedResource
@@ -395,6 +396,9 @@ class Gateway(Protocol):
 
     def protected_resource(self, path: str) -> ProtectedResource | None:
         """The OAuth resource that a plugin serves at `path`."""
+
+    def challenge(self, ctx: Context, error: RequestError) -> Mapping[str, str]:
+        """Headers for an adapter's own answer with status 401 or 403. Errors that a handler raises get them anyway."""
 
     async def identify(self, ctx: Context, credential: Secret | None = None) -> Principal:
         """Who calls a public route, as `authenticate` hooks say: by what the request of `ctx` carries, or by

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -56,12 +56,18 @@ def addresses(deployment: Deployment) -> set[str]:
 
 
 def deployment_of(
-    row: ModelRow, prices: PriceBook, environment: Mapping[str, str], *, drop_params: bool = False
+    row: ModelRow,
+    prices: PriceBook,
+    environment: Mapping[str, str],
+    *,
+    drop_params: bool = False,
+    foreign: Collection[str] = (),
 ) -> Deployment:
     """The deployment of a row. Its price is `None` when neither the row nor the price book knows one; `drop_params` is
-    what rows without a word of their own get."""
+    what rows without a word of their own get, `foreign` the providers that plugins serve."""
     params, info = row.litellm_params, row.model_info
     provider, model, native = provider_of(params)
+    others = f"plugin:{provider}" if provider in foreign else "litellm"
     facts = prices.facts(provider, info.base_model or model)
     key = params.api_key
     # The gateway's own key goes to an address of the operator's, or to the provider's.
@@ -81,7 +87,7 @@ def deployment_of(
         group=row.model_name,
         provider=provider,
         model=model,
-        wire="mock" if params.mock_response is not None else native.wire if native is not None else "litellm",
+        wire="mock" if params.mock_response is not None else native.wire if native is not None else others,
         api_base=base_url(params),
         api_key=key,
         mode=info.mode or (facts.mode if facts is not None and facts.mode else "chat"),

@@ -44,6 +44,9 @@ class Limits(Strict):
     json_depth: int = Field(64, ge=1, le=500, description="Deepest nesting of a JSON body.")
     body_seconds: float = Field(30, gt=0, description="Seconds a body may take to arrive.")
     stream_idle_seconds: float = Field(120, gt=0, description="Seconds a provider's stream may be silent.")
+    tool_rounds: int = Field(
+        10, ge=1, le=100, description="Times a model is asked in a request that uses the gateway's tools."
+    )
 
 
 class TenantEgress(Strict):

@@ -30,3 +30,24 @@ class InFlight:
     def leave(self) -> None:
         """Give the place back."""
         self.now -= 1
+
+
+class Place:
+    """One request's place among those in flight. It is given back once, however often that is asked."""
+
+    __slots__ = ("_held", "_in_flight")
+
+    def __init__(self, in_flight: InFlight) -> None:
+        self._in_flight = in_flight
+        self._held = False
+
+    def enter(self) -> bool:
+        """Take the place; `False` when there is none."""
+        self._held = self._in_flight.enter()
+        return self._held
+
+    def leave(self) -> None:
+        """Give it back."""
+        if self._held:
+            self._held = False
+            self._in_flight.leave()

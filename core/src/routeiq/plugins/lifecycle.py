@@ -20,8 +20,10 @@ from routeiq.plugins.order import Placed, order
 from routeiq.plugins.policy import OPEN, Policy
 from routeiq.plugins.select import UNPLACED, Selected, check_names, notice_of_absence
 from routeiq_sdk import PluginError
-from routeiq_sdk.gateway import Directory, Embedders, Strategies
+from routeiq_sdk.gateway import Directory, Embedders, ModelAdapters, Strategies
+from routeiq_sdk.values.delegation import Delegation
 from routeiq_sdk.values.http import Routes
+from routeiq_sdk.values.tools import ToolServer
 
 
 class PluginSet:
@@ -133,12 +135,26 @@ class PluginSet:
 
     def collect_directory(self) -> Directory | None:
         """The directory that a plugin offers. Raises `PluginError` when two do."""
-        found: Directory | None = None
-        for call in self.pipeline.offer_directory:
-            offered = call.function()
-            if offered is not None and found is not None:
-                raise PluginError(call.plugin, "offers a directory of users, and so does another plugin.")
-            found = offered if offered is not None else found
+        found: Directory | None = self._the_one("offer_directory", "a directory of users")
+        return found
+
+    def collect_adapters(self, adapters: ModelAdapters) -> None:
+        """Let the plugins offer providers. Raises `PluginError`."""
+        self._collect("register_adapters", lambda plugin: adapters)
+
+    def collect_delegation(self) -> Delegation | None:
+        """The delegation that a plugin offers. Raises `PluginError` when two do."""
+        found: Delegation | None = self._the_one("offer_delegation", "delegation")
+        return found
+
+    def collect_tool_servers(self) -> dict[str, ToolServer]:
+        """The servers inside the gateway, by name. Raises `PluginError` when two have one name."""
+        found: dict[str, ToolServer] = {}
+        for call in self.pipeline.offer_tool_servers:
+            for server in call.function():
+                if server.name in found:
+                    raise PluginError(call.plugin, f"offers a tool server {server.name!r}, and so does another plugin.")
+                found[server.name] = server
         return found
 
     async def collect_rows(self) -> list[tuple[str, Sequence[Mapping[str, Any]]]]:
@@ -153,6 +169,16 @@ class PluginSet:
                 raise PluginError(
                     call.plugin, f"({call.distribution}) model_rows failed: {type(error).__name__}: {error}"
                 ) from error
+        return found
+
+    def _the_one(self, hook: str, what: str) -> Any:
+        """What one plugin offers, or `None`."""
+        found = None
+        for call in self.pipeline.at(hook):
+            offered = call.function()
+            if offered is not None and found is not None:
+                raise PluginError(call.plugin, f"offers {what}, and so does another plugin.")
+            found = offered if offered is not None else found
         return found
 
     def _collect(self, hook: str, target_of: Callable[[str], object]) -> None:

@@ -184,7 +184,7 @@ class Attempts:
             else:
                 reach = None if self._confinement is None else self._confinement.reach(ctx)
                 limits = Limits(min(_CONNECT_SECONDS, timeout), timeout, self._idle_seconds, _MOST_ANSWER_BYTES, reach)
-                reply = await self._adapters[deployment.wire].exchange(deployment, attempt, body, limits)
+                reply = await self._adapters[deployment.wire].exchange(ctx, deployment, attempt, body, limits)
         except UpstreamError as error:
             error.timeout = timeout
             self.leave(deployment)

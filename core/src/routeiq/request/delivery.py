@@ -14,13 +14,14 @@ import orjson
 from routeiq.errors import UpstreamError
 from routeiq.limits.reading import ClientGone
 from routeiq.request import frames, gates, translation
-from routeiq.request.answer_headers import NO_STORE, RawHeaders, line
+from routeiq.request.answer_headers import NO_STORE, RawHeaders, line, usd
 from routeiq.request.attempts import Served
 from routeiq.request.metering import Metered, Metering
 from routeiq.request.plan import Plan
 from routeiq.request.relay import Passed, Relay
 from routeiq.request.services import Services
 from routeiq.request.stream_guard import Stopped, StreamGuard, WatchedFilter
+from routeiq.request.tool_loop import Asked, chunks
 from routeiq.surfaces.base import Surface
 from routeiq.upstream.base import Whole
 from routeiq.wires.body import Body, Malformed, as_raw, read_fields, value_of, write_fields
@@ -68,6 +69,22 @@ class Delivery:
             await self._whole(served, served.reply, body, plan)
         else:
             await self._stream(served, body, plan)
+
+    async def conclude(self, asked: Asked, body: Body) -> None:
+        """Send what a tool loop came to, whole or as the stream that the client asked for. Its rounds were guarded,
+        accounted and recorded as requests of their own."""
+        headers = self._services.headers.base(self._ctx)
+        if asked.cost is not None:
+            headers.append((b"x-litellm-response-cost", usd(asked.cost).encode()))
+        if not body.stream:
+            await self._answer(200, headers, orjson.dumps(self._surface.answer(dict(asked.answer), body.shown)))
+            return
+        writer = self._surface.writer(body.shown)
+        blocks = [writer.feed(chunk) for chunk in chunks(asked.answer, body.shown, with_usage=_wants_usage(body))]
+        await self._head(200, [*_STREAM, *headers])
+        await self._body(b"".join([*blocks, writer.end()]))
+        await self._body(b"", more=False)
+        self.complete = True
 
     async def explain(self, plan: Plan) -> None:
         """Tell the client which model would be called, and why, as one JSON object."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -31,6 +31,11 @@ _ANSWERS: Mapping[str, tuple[type, ...]] = {
     "guard_during": (Reject,),
     "guard_response": (Replace, Reject),
     "reserve": (Reject,),
+    "permitted_tools": (Collection,),
+    "guard_tool_definition": (Replace, Reject),
+    "guard_tool_call": (Replace, Reject),
+    "guard_tool_result": (Replace, Reject),
+    "reserve_tool_call": (Reject,),
     "before_attempt": (Reject,),
 }
 """What a plugin may say at a closed gate, beside `None`."""
@@ -184,6 +189,18 @@ async def commit(calls: Sequence[Call], event: Event, errors: Errors, ctx: Conte
         async with Stage(calls, ctx, errors) as stage:
             for call in stage:
                 await ask(call, event)
+
+
+def challenges(calls: Sequence[Call], ctx: Context, error: RequestError) -> dict[str, str]:
+    """Headers that tell a refused caller how to come in. A plugin that fails adds none."""
+    told: dict[str, str] = {}
+    if error.status in (401, 403):
+        for call in calls:
+            try:
+                told.update(ask_now(call, ctx, error) or {})
+            except Exception as failure:
+                failed(call, ctx, failure)
+    return told
 
 
 def ruled(call: Call, ctx: Context, objection: Reject | Replace | Stop) -> None:

@@ -6,17 +6,20 @@ They walk the road from authorize to settle like any other request, so that noth
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from routeiq.request.context import RequestContext
 from routeiq.request.ids import new_request_id
-from routeiq.request.pipeline import Road
+from routeiq.request.tool_loop import Asked
 from routeiq.surfaces.chat import ChatSurface
 from routeiq.wires.body import as_raw
 from routeiq_sdk import Context, Principal, RequestError
 from routeiq_sdk.values.http import Headers
+
+if TYPE_CHECKING:
+    from routeiq.request.pipeline import Road
 
 _SURFACE = ChatSurface()
 _DEPTH = "routeiq.request.nested"
@@ -26,6 +29,11 @@ _GATEWAY = Principal("gateway", kind="service", alias="the gateway itself")
 
 async def call(road: Road, parent: Context | None, body: Mapping[str, Any], config: str) -> Mapping[str, Any]:
     """A chat completion as a child of `parent`. Raises `RequestError` as a client would see it."""
+    return (await ask(road, parent, body, config, Headers([]))).answer
+
+
+async def ask(road: Road, parent: Context | None, body: Mapping[str, Any], config: str, headers: Headers) -> Asked:
+    """`call` with what it cost; `headers` are those whose tags, end user and options hold for the child, too."""
     if body.get("stream"):
         raise RequestError(400, "a nested call does not stream", param="stream")
     depth = 1 + (parent.kept(_DEPTH, int) or 0) if parent is not None else 1
@@ -38,7 +46,7 @@ async def call(road: Road, parent: Context | None, body: Mapping[str, Any], conf
         route="nested" if parent is None else f"nested:{parent.request_id}",
         method="POST",
         path="",
-        headers=Headers([]),
+        headers=headers,
         client=None,
         config=config,
         action="chat:create",
@@ -53,7 +61,7 @@ async def call(road: Road, parent: Context | None, body: Mapping[str, Any], conf
     if taken.status >= 400:
         error = answer["error"]
         raise RequestError(taken.status, error["message"], type=error["type"], param=error["param"])
-    return answer  # type: ignore[no-any-return]
+    return Asked(answer, ctx.cost)
 
 
 class _Taken:

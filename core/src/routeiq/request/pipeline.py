@@ -8,14 +8,15 @@ not there.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
 from routeiq.limits.reading import ClientGone, Receive, TooLarge, TooSlow, read_body
-from routeiq.request import gates
+from routeiq.request import gates, nested, tool_loop
 from routeiq.request.attempts import Served
 from routeiq.request.client_watch import ClientWatch
 from routeiq.request.context import RequestContext
@@ -30,6 +31,7 @@ from routeiq.wires.body import Body, Malformed, Raw, read_fields
 from routeiq.wires.depth import too_deep
 from routeiq_sdk import Context, ModelGroup, Principal, Reject, Replace, RequestError
 from routeiq_sdk.events.of_record import admission_of
+from routeiq_sdk.values.tools import Toolbox
 
 log = structlog.get_logger("routeiq.request")
 
@@ -95,6 +97,11 @@ class Road:
     ) -> None:
         body = self._understand(ctx, surface, fields, asked_model)
         await self._authorize(ctx, body)
+        if self._pipeline.open_tools and tool_loop.may_name_tools(body):
+            toolbox = await self._open_tools(ctx)
+            if toolbox is not None:
+                await self._loop(ctx, body, toolbox, journey)
+                return
         body = await self._guard(ctx, body)
         plan = await self._route(ctx, body)
         if self._pipeline.reserve:
@@ -207,6 +214,25 @@ class Road:
         principal = ctx.principal
         if not principal.may_use(body.model):
             raise self._errors.model_denied(body.model, principal.models or ())
+
+    async def _open_tools(self, ctx: RequestContext) -> Toolbox | None:
+        ctx.stage = "tools"
+        async with gates.Stage(self._pipeline.open_tools, ctx, self._errors) as stage:
+            for call in stage:
+                toolbox: Toolbox | None = await gates.ask(call, ctx)
+                if toolbox is not None:
+                    return toolbox
+        return None
+
+    async def _loop(self, ctx: RequestContext, body: Body, toolbox: Toolbox, journey: Journey) -> None:
+        """Answer with the gateway's tools: each round is a request of its own, guarded and settled as one."""
+
+        async def ask(chat: Mapping[str, Any]) -> tool_loop.Asked:
+            return await nested.ask(self, ctx, chat, ctx.config, ctx.headers)
+
+        asked = await tool_loop.run(ctx, body, toolbox, ask, self._services.bounds.tool_rounds)
+        ctx.stage = "deliver"
+        await journey.delivery.conclude(asked, body)
 
     async def _guard(self, ctx: RequestContext, body: Body) -> Body:
         if not self._pipeline.guard_request:

@@ -22,11 +22,12 @@ from routeiq_sdk import Context, Deployment, Event, Record
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Bounds of the road itself: bytes and seconds of a body, levels of its JSON."""
+    """Bounds of the road itself: bytes and seconds of a body, levels of its JSON, rounds of a tool loop."""
 
     body_bytes: int
     body_seconds: float
     json_depth: int
+    tool_rounds: int
 
 
 class Commit(Protocol):

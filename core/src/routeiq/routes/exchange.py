@@ -5,7 +5,8 @@ Who may call the route was checked before.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -13,6 +14,7 @@ import orjson
 
 from routeiq.limits.reading import Receive, TooLarge, TooSlow, read_body
 from routeiq.request.answer_headers import line
+from routeiq.request.client_watch import ClientWatch
 from routeiq.request.context import RequestContext
 from routeiq.request.delivery import Send
 from routeiq.wires.depth import too_deep
@@ -27,6 +29,8 @@ class Exchange:
 
     __slots__ = (
         "_body",
+        "_gone",
+        "_leave",
         "_query",
         "_receive",
         "before_answer",
@@ -46,7 +50,9 @@ class Exchange:
         query: bytes,
         receive: Receive,
         send: Send,
+        leave: Callable[[], None] = lambda: None,
     ) -> None:
+        """`leave` gives up the request's place among those in flight; harmless when it was given up before."""
         self.runtime = runtime
         self.ctx = ctx
         self.params = params
@@ -58,6 +64,8 @@ class Exchange:
         self.before_answer: Callable[[HttpResponse], Awaitable[None]] | None = None
         """Awaited before the answer goes out; it may raise `RequestError` to answer something else."""
         self._body: bytes | None = None
+        self._leave = leave
+        self._gone: asyncio.Task[None] | None = None
 
     @property
     def receive(self) -> Receive:
@@ -91,6 +99,25 @@ class Exchange:
             raise errors.too_deep(bounds.json_depth)
         return raw
 
+    async def disconnected(self) -> None:
+        """Wait until the client has gone. Ask it once the body was read."""
+        if self._gone is None:
+            self._gone = asyncio.get_running_loop().create_task(self._watch())
+        await asyncio.shield(self._gone)
+
+    async def close(self) -> None:
+        """Stop watching the client."""
+        if self._gone is not None:
+            self._gone.cancel()
+
+    async def _watch(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+    async def _disconnect(self) -> MutableMapping[str, Any]:
+        await self.disconnected()
+        return {"type": "http.disconnect"}
+
     async def json(self, value: Any, status: int = 200) -> None:
         """Answer with JSON."""
         await self.respond(HttpResponse(status, orjson.dumps(value, default=str)))
@@ -111,6 +138,20 @@ class Exchange:
         if isinstance(response.body, bytes):
             await self.send({"type": "http.response.body", "body": response.body, "more_body": False})
         else:
-            async for block in response.body:
-                await self.send({"type": "http.response.body", "body": block, "more_body": True})
-            await self.send({"type": "http.response.body", "body": b"", "more_body": False})
+            if response.long_lived:
+                self._leave()
+            await self._stream(response.body)
+
+    async def _stream(self, blocks: AsyncIterator[bytes]) -> None:
+        """Send a stream to its end. Raises `ClientGone`; the stream is closed however it ends."""
+        ended = False
+        try:
+            async with ClientWatch(self._disconnect, lambda: ended):
+                async for block in blocks:
+                    await self.send({"type": "http.response.body", "body": block, "more_body": True})
+                ended = True
+                await self.send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            aclose = getattr(blocks, "aclose", None)
+            if aclose is not None:
+                await aclose()

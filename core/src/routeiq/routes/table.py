@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from routeiq.routes.exchange import Exchange
 
 _ACTION = re.compile(r"[a-z][a-z0-9_-]*:[a-z][a-z0-9_-]*")
-ACCESS = ("public", "key", "admin", "road")
-"""`road` means that the request walks the road, which authenticates; the others are checked by the app."""
+ACCESS = ("public", "loopback", "key", "admin", "road")
+"""`road` means that the request walks the road, which authenticates; the others are checked by the app. `loopback` is
+anybody, while the gateway listens on loopback alone."""
+_WITHOUT_ACTION = frozenset({"public", "loopback"})
 
 Endpoint = Callable[["Exchange"], Awaitable[None]]
 
@@ -56,7 +58,7 @@ class RouteTable:
             raise PluginError(
                 route.owner, f"route {route.path} declares access {route.access!r}.", mend=f"one of {ACCESS}"
             )
-        if (route.access == "public") == bool(_ACTION.fullmatch(route.action)):
+        if (route.access in _WITHOUT_ACTION) == bool(_ACTION.fullmatch(route.action)):
             raise PluginError(
                 route.owner,
                 f"route {route.method} {route.path} (access {route.access!r}) declares the action {route.action!r}.",
@@ -97,10 +99,11 @@ _NO_PARAMS: Mapping[str, str] = {}
 class PluginRoutes:
     """The SDK's `Routes`, for one plugin of one runtime."""
 
-    def __init__(self, table: RouteTable, surface: Surface, owner: str) -> None:
+    def __init__(self, table: RouteTable, surface: Surface, owner: str, *, loopback: bool) -> None:
         self._table = table
         self._surface = surface
         self._owner = owner
+        self._loopback = loopback
 
     def add(
         self, method: str, path: str, handler: Handler, *, access: str, summary: str, action: str | None = None
@@ -108,6 +111,12 @@ class PluginRoutes:
         """Serve a plugin's handler."""
         if access == "road":
             raise PluginError(self._owner, "access 'road' is for the core's own surfaces.")
+        if access == "loopback" and not self._loopback:
+            raise PluginError(
+                self._owner,
+                f"{path} is open to anybody, and the gateway listens beyond loopback.",
+                mend="ask for authentication there, or set routeiq.server.host: 127.0.0.1",
+            )
         route = Route(
             method.upper(), path, _endpoint(handler), access, summary, self._surface, action or "", self._owner
         )
@@ -127,6 +136,8 @@ def _endpoint(handler: Handler) -> Endpoint:
             request_id=exchange.ctx.request_id,
             client=exchange.ctx.client,
             queries=exchange.queries(),
+            context=exchange.ctx,
+            disconnected=exchange.disconnected,
         )
         await exchange.respond(await handler(request))
 

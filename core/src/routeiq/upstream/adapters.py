@@ -13,11 +13,14 @@ from routeiq.upstream import litellm_request
 from routeiq.upstream.anthropic import AnthropicCodec
 from routeiq.upstream.base import Adapter, Codec
 from routeiq.upstream.exchange import HttpAdapter, Target
+from routeiq.upstream.foreign import PREFIX, WIRES, ForeignAdapter
 from routeiq.upstream.mock import MockAdapter
 from routeiq.upstream.openai import OpenAICodec
 from routeiq_sdk import ConfigError, Deployment
+from routeiq_sdk.gateway import ModelAdapter
 
 _CODECS: tuple[Codec, ...] = (OpenAICodec(), AnthropicCodec())
+NO_ADAPTERS: Mapping[str, ModelAdapter] = {}
 _MOCK_WIRES = frozenset({"openai-chat", "openai-completion", "anthropic-messages"})
 
 
@@ -25,11 +28,18 @@ class Adapters:
     """By wire. litellm is imported only when a deployment needs it."""
 
     def __init__(
-        self, deployments: Sequence[Deployment], egress: Egress, untrusted: Collection[str] = frozenset()
+        self,
+        deployments: Sequence[Deployment],
+        egress: Egress,
+        untrusted: Collection[str] = frozenset(),
+        foreign: Mapping[str, ModelAdapter] = NO_ADAPTERS,
     ) -> None:
-        """`untrusted` are the ids of the deployments whose addresses the operator did not write."""
+        """`untrusted` are the ids of the deployments whose addresses the operator did not write, `foreign` the adapters
+        of plugins by provider."""
         self._codecs = {codec.wire: codec for codec in _CODECS}
         self.by_wire: dict[str, Adapter] = {"mock": MockAdapter()}
+        for provider, adapter in foreign.items():
+            self.by_wire[PREFIX + provider] = ForeignAdapter(adapter)
         for codec in _CODECS:
             mine = {d.id: target_of(d, untrusted=d.id in untrusted) for d in deployments if d.wire == codec.wire}
             if mine:
@@ -46,6 +56,8 @@ class Adapters:
         codec = self._codecs.get(deployment.wire)
         if codec is not None:
             return codec.accepts(client_wire)
+        if deployment.wire.startswith(PREFIX):
+            return client_wire in WIRES
         return client_wire in (litellm_request.WIRES if deployment.wire == "litellm" else _MOCK_WIRES)
 
     def loading(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from routeiq.egress import Reach
 from routeiq.wires.body import Body
-from routeiq_sdk import Attempt, Deployment
+from routeiq_sdk import Attempt, Context, Deployment
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,11 @@ class Limits:
 class Adapter(Protocol):
     """Calls a deployment and brings back its reply."""
 
-    async def exchange(self, deployment: Deployment, attempt: Attempt, body: Body, limits: Limits) -> Reply:
-        """One call. Raises `UpstreamError`, or `RequestError` when the request itself cannot be said."""
+    async def exchange(
+        self, ctx: Context, deployment: Deployment, attempt: Attempt, body: Body, limits: Limits
+    ) -> Reply:
+        """One call on behalf of `ctx`. Raises `UpstreamError`, or `RequestError` when the request itself cannot be
+        said."""
 
     async def close(self) -> None:
         """Let go of what it holds."""

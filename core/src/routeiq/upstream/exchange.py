@@ -28,7 +28,7 @@ from routeiq.upstream.base import Codec, Limits, Reply, Whole
 from routeiq.upstream.classify import egress_refusal, http_failure, stream_failure
 from routeiq.wires.body import Body
 from routeiq.wires.sse import SseSplitter, frames, parse_frame
-from routeiq_sdk import Attempt, Deployment
+from routeiq_sdk import Attempt, Context, Deployment
 
 _ERROR_BODY = 1 << 20
 _SYNTAX = msgspec.json.Decoder(msgspec.Raw)
@@ -65,7 +65,9 @@ class HttpAdapter:
         self._egress = egress
         self._targets = targets
 
-    async def exchange(self, deployment: Deployment, attempt: Attempt, body: Body, limits: Limits) -> Reply:
+    async def exchange(
+        self, ctx: Context, deployment: Deployment, attempt: Attempt, body: Body, limits: Limits
+    ) -> Reply:
         """One call. The reply's wire is the codec's choice for this client."""
         call = self._codec.call(deployment, attempt, body)
         target = self._targets[deployment.id]

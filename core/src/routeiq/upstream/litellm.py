@@ -18,7 +18,7 @@ from routeiq.upstream.litellm_failures import failure
 from routeiq.upstream.litellm_release import check_release, installed_version
 from routeiq.upstream.litellm_request import EMBEDDING, arguments
 from routeiq.wires.body import Body
-from routeiq_sdk import Attempt, ConfigError, Deployment, Secret
+from routeiq_sdk import Attempt, ConfigError, Context, Deployment, Secret
 
 if TYPE_CHECKING:
     from routeiq.upstream.litellm_line import Line
@@ -60,7 +60,9 @@ class LitellmAdapter:
             if self._library is None:
                 self._library = await asyncio.to_thread(litellm_library.load)
 
-    async def exchange(self, deployment: Deployment, attempt: Attempt, body: Body, limits: Limits) -> Reply:
+    async def exchange(
+        self, ctx: Context, deployment: Deployment, attempt: Attempt, body: Body, limits: Limits
+    ) -> Reply:
         """One call. Replies are in OpenAI's wires, whatever the client's."""
         if deployment.provider in _BYPASSING:
             raise UpstreamError(

@@ -16,7 +16,7 @@ from routeiq.upstream.base import Limits, Reply, Whole
 from routeiq.wires import sse
 from routeiq.wires.body import Body
 from routeiq.wires.text import estimate_tokens
-from routeiq_sdk import Attempt, Deployment
+from routeiq_sdk import Attempt, Context, Deployment
 
 _FAILURES = {
     "litellm.RateLimitError": (429, "RateLimitError"),
@@ -38,7 +38,9 @@ def failure(text: str) -> UpstreamError | None:
 class MockAdapter:
     """Answers with the deployment's own `mock_response`."""
 
-    async def exchange(self, deployment: Deployment, attempt: Attempt, body: Body, limits: Limits) -> Reply:
+    async def exchange(
+        self, ctx: Context, deployment: Deployment, attempt: Attempt, body: Body, limits: Limits
+    ) -> Reply:
         """The canned answer, or the failure its text names."""
         return reply(str(deployment.info["mock_response"]), deployment.model, body)
 

@@ -8,7 +8,14 @@ from typing import Literal, get_args
 from routeiq_sdk.events.contract import Contract
 
 GuardHook = Literal[
-    "guard_request", "guard_during", "guard_response", "stream_filter", "stream_part_filter", "guard_tool_call"
+    "guard_request",
+    "guard_during",
+    "guard_response",
+    "stream_filter",
+    "stream_part_filter",
+    "guard_tool_call",
+    "guard_tool_result",
+    "guard_tool_definition",
 ]
 GUARD_HOOKS: frozenset[str] = frozenset(get_args(GuardHook))
 """The hooks of guards; objections at other hooks are not theirs."""

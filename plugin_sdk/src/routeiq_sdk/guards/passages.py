@@ -141,6 +141,17 @@ def read_answer(body: Mapping[str, Any]) -> list[Passage]:
     return found
 
 
+def read_result(content: Mapping[str, Any]) -> list[Passage]:
+    """The texts that a tool gave, in their order: every string of its result, and the names of fields in data of its
+    own. Images and sounds hold none."""
+    return list(_given(content, (), "tool_result"))
+
+
+def read_definition(definition: Mapping[str, Any]) -> list[Passage]:
+    """The texts by which a server describes a tool, in their order."""
+    return list(_walk(definition, (), "tools"))
+
+
 def put(body: Mapping[str, Any], texts: Sequence[tuple[Path, str]]) -> dict[str, Any]:
     """The body with these texts at their paths; everything else is shared with the old one.
 
@@ -179,6 +190,22 @@ def _object(value: Mapping[str, Any], path: Path, part: str) -> Iterator[Passage
             yield from _walk(entry, (*path, name), "arguments")
         else:
             yield from _walk(entry, (*path, name), part if free else _part(name, part))
+
+
+def _given(value: Any, path: Path, part: str) -> Iterator[Passage]:
+    if isinstance(value, str):
+        if value:
+            yield from _string(value, path, part)
+    elif isinstance(value, list):
+        for number, entry in enumerate(value):
+            yield from _given(entry, (*path, number), part)
+    elif isinstance(value, Mapping):
+        if path[:1] in (("structuredContent",), ("_meta",)) and (keys := "\n".join(name for name in value if name)):
+            yield Passage(keys, (*path, Inside.KEYS), part)
+        binary = "blob" if "blob" in value else "data" if value.get("type") in ("image", "audio") else None
+        for name, entry in value.items():
+            if name != binary:
+                yield from _given(entry, (*path, name), part)
 
 
 def _part(name: str, part: str) -> str:

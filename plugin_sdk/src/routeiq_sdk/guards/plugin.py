@@ -14,13 +14,21 @@ from routeiq_sdk.context import Context
 from routeiq_sdk.filters import AsyncStreamFilter, StreamFilter
 from routeiq_sdk.gateway import Gateway
 from routeiq_sdk.guards.findings import Finding, Inspector, labels, replaced
-from routeiq_sdk.guards.passages import Passage, json_of, put, read_answer, read_request
+from routeiq_sdk.guards.passages import (
+    Passage,
+    json_of,
+    put,
+    read_answer,
+    read_definition,
+    read_request,
+    read_result,
+)
 from routeiq_sdk.guards.rails import GuardConfig, Mode, Rail, RailOptions, named_by, rails_of, without_defaults
 from routeiq_sdk.guards.windows import WholeJson, Window, chained
 from routeiq_sdk.hooks.marks import hookimpl
 from routeiq_sdk.plugin import Need, Plugin
 from routeiq_sdk.values.models import Deployment
-from routeiq_sdk.values.tools import ToolCall
+from routeiq_sdk.values.tools import ToolCall, ToolDefinition, ToolResult
 from routeiq_sdk.values.verdict import Reject, Replace, Ruling, Stop
 
 APPLIED_HEADER = "x-litellm-applied-guardrails"
@@ -34,6 +42,12 @@ O = TypeVar("O", bound=RailOptions)  # noqa: E741
 _TO_REQUEST = (Mode.PRE, Mode.LOGGING)
 _TO_ANSWER = (Mode.POST, Mode.LOGGING)
 _TO_TOOL = (Mode.PRE, Mode.TOOL)
+_TO_RESULT = (Mode.POST, Mode.RESULT)
+_READERS = {
+    "guard_response": read_answer,
+    "guard_tool_result": read_result,
+    "guard_tool_definition": read_definition,
+}
 
 
 @dataclass(slots=True)
@@ -148,6 +162,8 @@ class TextGuard(Plugin[C], Generic[C, O]):
             idle |= {"guard_response", "stream_filter", "stream_part_filter"}
         if not asked & set(_TO_TOOL):
             idle.add("guard_tool_call")
+        if not asked & set(_TO_RESULT):
+            idle |= {"guard_tool_result", "guard_tool_definition"}
         if not self.rails:
             idle |= {"apply_guard", "authorize_target"}
         return frozenset(idle)
@@ -216,6 +232,23 @@ class TextGuard(Plugin[C], Generic[C, O]):
         return Replace(verdict.body["arguments"], verdict.reason) if isinstance(verdict, Replace) else verdict
 
     @hookimpl
+    async def guard_tool_result(self, ctx: Context, call: ToolCall, result: ToolResult) -> Replace | Reject | None:
+        """Look at what a tool gave."""
+        rails = [rail for rail in self._chosen(ctx) if Mode.POST in rail.modes or Mode.RESULT in rail.modes]
+        return await self._guard(ctx, "guard_tool_result", rails, None, result.content, what="tool result")
+
+    @hookimpl
+    async def guard_tool_definition(self, ctx: Context, definition: ToolDefinition) -> Replace | Reject | None:
+        """Look at what a server says of a tool. All callers read the same, so only rows that are on by default look."""
+        rails = [
+            rail
+            for rail in self.rails
+            if rail.options.default_on and (Mode.POST in rail.modes or Mode.RESULT in rail.modes)
+        ]
+        body = definition.definition
+        return await self._guard(ctx, "guard_tool_definition", rails, None, body, what="tool definition")
+
+    @hookimpl
     async def apply_guard(self, ctx: Context, name: str, text: str) -> str | Reject | None:
         """Look at a text outside any request."""
         rail = next((known for known in self.rails if known.name == name), None)
@@ -263,11 +296,11 @@ class TextGuard(Plugin[C], Generic[C, O]):
         what: str = "",
     ) -> Replace | Reject | None:
         """Ask the rows in their order; each sees what earlier ones made of the body."""
-        answering = hook == "guard_response"
-        what = what or ("answer" if answering else "request")
+        read = _READERS.get(hook, read_request)
+        what = what or ("answer" if hook == "guard_response" else "request")
         changed: list[Finding] = []
         for rail in rails:
-            passages = read_answer(body) if answering else read_request(body)
+            passages = read(body)
             if enforced is not None and enforced not in rail.modes:
                 await self.look_on(ctx, rail, passages, what, hook)
                 continue

@@ -29,6 +29,8 @@ class Mode(StrEnum):
     """At both, and changes neither: what it finds is recorded, and masked in what sinks keep of the texts."""
     TOOL = "pre_mcp_call"
     """At the arguments of a tool call that the gateway makes."""
+    RESULT = "post_mcp_call"
+    """At what a tool gave, and, for a row that is on by default, at what servers say of their tools."""
 
 
 class RailOptions(PluginConfig):
@@ -37,7 +39,8 @@ class RailOptions(PluginConfig):
     guardrail: str = Field(description="The guard: a name that LiteLLM knows, or the plugin's.")
     mode: tuple[Mode, ...] = Field(
         min_length=1,
-        description="When it looks: pre_call, during_call, post_call, logging_only, pre_mcp_call; or a list.",
+        description="When it looks: pre_call, during_call, post_call, logging_only, pre_mcp_call, post_mcp_call; or a "
+        "list.",
     )
     default_on: bool = Field(
         False, description="Whether it looks at every request; else where a request, a key, a team or a model names it."

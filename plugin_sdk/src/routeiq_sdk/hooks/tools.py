@@ -70,8 +70,9 @@ class ToolHooks:
         """
 
     @hook(failure="closed")
-    async def reserve_tool_call(self, ctx: Context, call: ToolCall) -> Reject | None:
-        """Hold what the call costs and counts for. Fires before the upstream is called. A failure refuses."""
+    async def reserve_tool_call(self, ctx: Context, call: ToolCall, id: str) -> Reject | None:
+        """Hold what the call costs and counts for; `id` names the call. Fires before the upstream is called. A failure
+        refuses."""
 
     @hook(failure="retry")
     async def settle_tool_call(self, ctx: Context, call: ToolCall, id: str, called: bool) -> None:

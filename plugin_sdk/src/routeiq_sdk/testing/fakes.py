@@ -14,11 +14,14 @@ from typing import Any
 from routeiq_sdk.context import Context
 from routeiq_sdk.errors import RequestError
 from routeiq_sdk.gateway import Directory, Embedder, MeterService
+from routeiq_sdk.secret import Secret
 from routeiq_sdk.testing.services import FakeClock, FakeEgress, FakeSpool, FakeState
+from routeiq_sdk.values.delegation import Delegation, ProtectedResource
 from routeiq_sdk.values.http import Headers
 from routeiq_sdk.values.models import Deployment, ModelGroup, Price, Usage
 from routeiq_sdk.values.principal import Principal
 from routeiq_sdk.values.records import Event, Record
+from routeiq_sdk.values.tools import ToolCall, ToolDefinition, ToolResult, ToolServer
 from routeiq_sdk.values.vitals import Vitals
 
 
@@ -164,11 +167,35 @@ def make_record(request_id: str = "req-test", **fields: Any) -> Record:
     return Record(**{**values, **fields})
 
 
+class FakeTools:
+    """The road of tool calls without gates: `hidden` tools (`(server, tool)`) are refused, `calls` shows the rest."""
+
+    def __init__(self) -> None:
+        self.hidden: set[tuple[str, str]] = set()
+        self.calls: list[ToolCall] = []
+
+    async def permitted(self, ctx: Context, protocol: str, server: str, tools: Sequence[str]) -> frozenset[str]:
+        """All but the hidden ones."""
+        return frozenset(tool for tool in tools if (server, tool) not in self.hidden)
+
+    async def guard_definition(self, ctx: Context, definition: ToolDefinition) -> Mapping[str, Any]:
+        """The definition as it is."""
+        return definition.definition
+
+    async def call(self, ctx: Context, call: ToolCall, run: Callable[[ToolCall], Awaitable[ToolResult]]) -> ToolResult:
+        """Refuse a hidden tool, run any other."""
+        if (call.server, call.tool) in self.hidden:
+            raise RequestError(403, "you may not call this tool", type="tool_access_denied", code="tool_access_denied")
+        self.calls.append(call)
+        return await run(call)
+
+
 class FakeGateway:
     """What a plugin gets at `setup`, in memory. `events` shows what was emitted; `answers` scripts nested calls.
 
     A plugin that holds quotas gets the `meters` that the test gives; `reloads` counts calls of `reload`;
-    `committed` shows what was given to `commit`.
+    `committed` shows what was given to `commit`. `caller` is whom `identify` finds, `resources` what is protected, by
+    path.
     """
 
     def __init__(
@@ -192,6 +219,12 @@ class FakeGateway:
         self.worker = 0
         self.reloads = 0
         self._meters = meters
+        self.tools = FakeTools()
+        self.tool_servers: dict[str, ToolServer] = {}
+        self.delegation: Delegation | None = None
+        self.loopback = True
+        self.caller: Principal | None = None
+        self.resources: dict[str, ProtectedResource] = {}
         self.events: list[Event] = []
         self.committed: list[Event] = []
         self.vital_signs = Vitals()
@@ -232,6 +265,20 @@ class FakeGateway:
         if not self.answers:
             raise RequestError(503, "no healthy deployment", type="api_error")
         return self.answers.pop(0)
+
+    def protected_resource(self, path: str) -> ProtectedResource | None:
+        """What the test put at `path`."""
+        return self.resources.get(path)
+
+    def challenge(self, ctx: Context, error: RequestError) -> Mapping[str, str]:
+        """None."""
+        return {}
+
+    async def identify(self, ctx: Context, credential: Secret | None = None) -> Principal:
+        """The `caller` that the test set, else nobody."""
+        if self.caller is None:
+            raise RequestError(401, "no key", type="auth_error")
+        return self.caller
 
     def check_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Accept any rows."""

@@ -53,6 +53,8 @@ class HttpRequest:
     """All parameters of the query, in order; `query` has the last of several with one name."""
     context: Context | None = None
     """The request on its way, for services that act on its behalf; only a test leaves it out."""
+    disconnected: Callable[[], Awaitable[None]] | None = None
+    """Waits until the client has gone. A stream is closed without it; a handler that works long may watch it."""
 
     def json(self) -> Any:
         """The body as JSON. Raises `ValueError` when it is not."""

@@ -1,0 +1,242 @@
+"""The road of a tool call: permit, guard, reserve, run, guard the result, settle, record.
+
+How a tool is reached is its protocol adapter's business; which request carried the call is `pipeline`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+import orjson
+import rfc8785
+
+from routeiq.errors import Errors
+from routeiq.plugins.compiled import Pipeline
+from routeiq.request import gates
+from routeiq.request.services import Commit
+from routeiq.telemetry.background import Background
+from routeiq_sdk import Context, Event, Reject, Replace, RequestError
+from routeiq_sdk.events import GuardV1, ToolCallV1
+from routeiq_sdk.events.contract import moment
+from routeiq_sdk.events.guard import GUARD_HOOKS
+from routeiq_sdk.values.tools import ToolCall, ToolDefinition, ToolResult
+
+Outcome = Literal["ok", "tool_error", "refused", "failed", "timeout"]
+Run = Callable[[ToolCall], Awaitable[ToolResult]]
+
+_NUMBER = "routeiq.request.tool_road"
+_SETTLE_TRIES = 6
+_SETTLE_PAUSE_SECONDS = 0.1
+
+
+class ToolRoad:
+    """Implements the SDK's `ToolService` for one runtime."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        errors: Errors,
+        commit: Commit,
+        emit: Callable[[Event], None],
+        background: Background,
+    ) -> None:
+        self._pipeline = pipeline
+        self._errors = errors
+        self._commit = commit
+        self._emit = emit
+        self._background = background
+        self._told = bool(pipeline.commit or pipeline.emit)
+
+    async def permitted(self, ctx: Context, protocol: str, server: str, tools: Sequence[str]) -> frozenset[str]:
+        """Those of `tools` that every plugin lets the caller use."""
+        allowed = frozenset(tools)
+        if not self._pipeline.permitted_tools:
+            return allowed
+        async with gates.Stage(self._pipeline.permitted_tools, ctx, self._errors) as stage:
+            for call in stage:
+                answer = await gates.verdict(call, ctx, protocol, server, tools)
+                if answer is not None:
+                    allowed &= frozenset(answer)
+        return allowed
+
+    async def guard_definition(self, ctx: Context, definition: ToolDefinition) -> Mapping[str, Any]:
+        """The definition as the guards leave it. Raises `RequestError`."""
+        guards = self._pipeline.guard_tool_definition
+        if guards:
+            async with gates.Stage(guards, ctx, self._errors) as stage:
+                for call in stage:
+                    verdict = await gates.verdict(call, ctx, definition)
+                    if isinstance(verdict, Reject):
+                        raise gates.refusal(verdict)
+                    if isinstance(verdict, Replace):
+                        definition = replace(definition, definition=verdict.body)
+        return definition.definition
+
+    async def call(self, ctx: Context, call: ToolCall, run: Run) -> ToolResult:
+        """Walk a call to its end. Raises `RequestError` for a refusal, and what `run` raised."""
+        number = (ctx.kept(_NUMBER, int) or 0) + 1
+        ctx.keep(_NUMBER, number)
+        walk = _Walk(f"{ctx.request_id}-tool-{number}", call, time.time_ns(), time.perf_counter(), len(ctx.rulings))
+        try:
+            result = await self._walk(ctx, walk, run)
+        except asyncio.CancelledError:
+            await self._tell(ctx, walk, "failed", "Cancelled", wait=False)
+            raise
+        except TimeoutError:
+            await self._tell(ctx, walk, "timeout", "TimeoutError")
+            raise
+        except RequestError as error:
+            await self._tell(ctx, walk, "failed" if walk.called else "refused", error.type)
+            raise
+        except Exception as error:
+            await self._tell(ctx, walk, "failed", type(error).__name__)
+            raise
+        await self._tell(
+            ctx, walk, "tool_error" if result.is_error else "ok", "tool_error" if result.is_error else None
+        )
+        return result
+
+    async def _walk(self, ctx: Context, walk: _Walk, run: Run) -> ToolResult:
+        call = walk.call
+        if call.tool not in await self.permitted(ctx, call.protocol, call.server, (call.tool,)):
+            raise RequestError(
+                403,
+                f"you may not call the tool {call.tool!r} of {call.server!r}",
+                type="tool_access_denied",
+                param="name",
+                code="tool_access_denied",
+            )
+        walk.call = call = await self._guarded(ctx, call)
+        if self._pipeline.reserve_tool_call:
+            walk.reserved = True
+            reject = await gates.any_objection(self._pipeline.reserve_tool_call, ctx, self._errors, call, walk.id)
+            if reject is not None:
+                raise gates.refusal(reject)
+        try:
+            walk.called = True
+            result = await run(call)
+        finally:
+            walk.ended = time.perf_counter()
+        return await self._guarded_result(ctx, call, result)
+
+    async def _guarded(self, ctx: Context, call: ToolCall) -> ToolCall:
+        if self._pipeline.guard_tool_call:
+            async with gates.Stage(self._pipeline.guard_tool_call, ctx, self._errors) as stage:
+                for each in stage:
+                    verdict = await gates.verdict(each, ctx, call)
+                    if isinstance(verdict, Reject):
+                        raise gates.refusal(verdict)
+                    if isinstance(verdict, Replace):
+                        call = replace(call, arguments=verdict.body)
+        return call
+
+    async def _guarded_result(self, ctx: Context, call: ToolCall, result: ToolResult) -> ToolResult:
+        if self._pipeline.guard_tool_result:
+            async with gates.Stage(self._pipeline.guard_tool_result, ctx, self._errors) as stage:
+                for each in stage:
+                    verdict = await gates.verdict(each, ctx, call, result)
+                    if isinstance(verdict, Reject):
+                        raise gates.refusal(verdict)
+                    if isinstance(verdict, Replace):
+                        result = replace(result, content=verdict.body)
+        return result
+
+    async def _tell(self, ctx: Context, walk: _Walk, outcome: Outcome, kind: str | None, *, wait: bool = True) -> None:
+        """Settle and record. Raises `RequestError` when a record that must be durable could not be written."""
+        if walk.reserved:
+            self._background.spawn(f"settle {walk.id}", lambda: self._settle(ctx, walk))
+        if not self._told:
+            return
+        self._tell_guards(ctx, walk)
+        event = _event(ctx, walk, outcome, kind).event(walk.at)
+        if wait:
+            await self._commit(event, ctx)
+        else:
+            self._background.spawn(f"record {walk.id}", lambda: self._commit(event, ctx))
+
+    def _tell_guards(self, ctx: Context, walk: _Walk) -> None:
+        """What guards objected to; of a request for a model its own record tells that."""
+        if ctx.asked is not None:
+            return
+        principal = ctx.identified
+        for number, ruling in enumerate(ctx.rulings[walk.rulings :], start=1):
+            if ruling.hook in GUARD_HOOKS:
+                told = GuardV1(
+                    event_id=f"{walk.id}-guard-{number}",
+                    timestamp_utc=moment(walk.at),
+                    request_id=ctx.request_id,
+                    trace_id=ctx.trace.trace_id,
+                    guard=ruling.plugin,
+                    stage=ruling.hook,  # type: ignore[arg-type]
+                    action=ruling.action,  # type: ignore[arg-type]
+                    status=ruling.status,
+                    reason=ruling.reason,
+                    principal=principal.id if principal is not None else None,
+                    team=principal.team if principal is not None else None,
+                )
+                self._emit(told.event(walk.at))
+
+    async def _settle(self, ctx: Context, walk: _Walk) -> None:
+        await asyncio.gather(*(self._settle_one(call, ctx, walk) for call in self._pipeline.settle_tool_call))
+
+    async def _settle_one(self, call: Any, ctx: Context, walk: _Walk) -> None:
+        for number in range(_SETTLE_TRIES):
+            try:
+                await gates.ask_until(gates.deadline(), call, ctx, walk.call, walk.id, walk.called)
+            except Exception as error:
+                gates.failed(call, ctx, error)
+                await asyncio.sleep(_SETTLE_PAUSE_SECONDS * 2**number)
+            else:
+                return
+
+
+class _Walk:
+    """How far one call has come."""
+
+    __slots__ = ("at", "call", "called", "ended", "id", "reserved", "rulings", "started")
+
+    def __init__(self, id: str, call: ToolCall, at: int, started: float, rulings: int) -> None:
+        self.id = id
+        self.call = call
+        self.at = at
+        self.started = started
+        self.ended: float | None = None
+        self.rulings = rulings
+        self.reserved = False
+        self.called = False
+
+
+def _event(ctx: Context, walk: _Walk, outcome: Outcome, kind: str | None) -> ToolCallV1:
+    call, principal = walk.call, ctx.identified
+    ended = walk.ended if walk.ended is not None else time.perf_counter()
+    return ToolCallV1(
+        event_id=walk.id,
+        timestamp_utc=moment(walk.at),
+        request_id=ctx.request_id,
+        trace_id=ctx.trace.trace_id,
+        protocol=call.protocol,  # type: ignore[arg-type]
+        server=call.server,
+        tool=call.tool,
+        argument_names=tuple(sorted(str(name) for name in call.arguments)),
+        arguments_sha256=hashlib.sha256(_canonical(call.arguments)).hexdigest(),
+        outcome=outcome,
+        error_type=kind,
+        latency_ms=round((ended - walk.started) * 1000, 3),
+        principal=principal.id if principal is not None else None,
+        user=principal.user if principal is not None else None,
+        team=principal.team if principal is not None else None,
+        attributes=call.attributes,
+    )
+
+
+def _canonical(arguments: Mapping[str, Any]) -> bytes:
+    try:
+        canonical: bytes = rfc8785.dumps(dict(arguments))
+        return canonical
+    except (rfc8785.CanonicalizationError, RecursionError):  # an integer beyond 2^53 has no canonical form
+        return orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS, default=str)
