@@ -19,7 +19,6 @@ from routeiq_sdk import Context, RequestError
 from routeiq_sdk.values.tools import Toolbox
 
 WIRES = frozenset({"openai-chat", "anthropic-messages"})
-_FIELDS = ("tools", "mcp_servers")
 _AT_ONCE = 8
 
 Ask = Callable[[Mapping[str, Any]], Awaitable["Asked"]]
@@ -37,7 +36,8 @@ def may_name_tools(body: Body) -> bool:
     """Whether a request could name the gateway's tools. Cheap: nothing is parsed."""
     if body.wire not in WIRES:
         return False
-    return any(b"mcp" in bytes(body.fields[name]) for name in _FIELDS if name in body.fields)
+    tools = body.fields.get("tools")
+    return "mcp_servers" in body.fields or (tools is not None and b"mcp" in bytes(tools))
 
 
 async def run(ctx: Context, body: Body, toolbox: Toolbox, ask: Ask, rounds: int) -> Asked:
