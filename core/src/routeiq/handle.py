@@ -268,6 +268,11 @@ class PluginEgress:
         """Whether a library that opens its own connections may be given `target`."""
         await self._egress.check(target)
 
+    async def vet(self, url: str, *, tenants: Iterable[str] = ()) -> None:
+        """Whether a URL that nobody vouches for would be called."""
+        policy = self._egress.policy
+        await self._egress.vet(policy.parse(url), policy.reach(tenants))
+
 
 class _Response:
     def __init__(self, response: aiohttp.ClientResponse, url: Url, max_bytes: int) -> None:

@@ -142,6 +142,13 @@ class EgressService(Protocol):
         `RouteIQError`.
         """
 
+    async def vet(self, url: str, *, tenants: Iterable[str] = ()) -> None:
+        """Whether `call` would take `url` from somebody who is not trusted, with every address that its name has now.
+
+        Ask it when such a URL is kept for later, so that whoever sent it hears of it; `call` looks again. Raises a
+        `RouteIQError`, also for a name that has no address.
+        """
+
 
 class Clock(Protocol):
     """Time as the gateway sees it; a test can hold it still."""

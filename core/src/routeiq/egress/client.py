@@ -5,6 +5,7 @@ What a URL or an address may be is decided in `url`, `address` and `policy`; no 
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,7 @@ from multidict import CIMultiDict
 from routeiq import __version__
 from routeiq.egress.call import DEFAULT_TIMEOUTS, Credentials, PendingResponse, PoolLimits, Timeouts
 from routeiq.egress.confined import ConfinedCall
-from routeiq.egress.connector import AddressCheck, CheckedConnector, Lookup, system_lookup
+from routeiq.egress.connector import LOOKUP_SECONDS, AddressCheck, CheckedConnector, Lookup, system_lookup
 from routeiq.egress.fetch import Fetched, fetch
 from routeiq.egress.policy import EgressPolicy
 from routeiq.egress.tenants import Reach
@@ -163,6 +164,23 @@ class Egress:
     async def check(self, target: str) -> None:
         """Whether a library that opens its own connections may be given `target`; see `routeiq.egress.unpinned`."""
         await check(target, self._lookup or system_lookup(self._threads))
+
+    async def vet(self, url: Url, reach: Reach | None = None) -> None:
+        """Whether a guarded call to `url` would be made, were its name to stay what it is. Raises `EgressRefused`."""
+        self._policy.check_url(url)
+        if reach is not None:
+            reach.check(url)
+        if url.is_literal:
+            return
+        try:
+            async with asyncio.timeout(LOOKUP_SECONDS):
+                addresses = await (self._lookup or system_lookup(self._threads))(url.host, url.port)
+        except (OSError, TimeoutError, UnicodeError):
+            raise EgressRefused(str(url), "its name has no address now") from None
+        for address in addresses:
+            self._policy.check_address(url.host, url.port, address)
+            if reach is not None:
+                reach.check_address(url, address)
 
     def _check_operator_address(self, host: str, port: int, address: str) -> None:
         self._policy.check_operator_address(host, port, address)

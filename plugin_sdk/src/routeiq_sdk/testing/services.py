@@ -130,6 +130,10 @@ class FakeEgress:
         if target in self._forbidden:
             raise RouteIQError(f"outbound call to {target} refused")
 
+    async def vet(self, url: str, *, tenants: Iterable[str] = ()) -> None:
+        """Note the URL; refuse what `forbid` was told."""
+        await self.check(url)
+
 
 @dataclass(frozen=True, slots=True)
 class FakeLease:

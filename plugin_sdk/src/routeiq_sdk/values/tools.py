@@ -66,6 +66,10 @@ class ToolService(Protocol):
         Leaves one `routeiq.tool_call.v1`, however it ends. Raises `RequestError` for a refusal, and what `run` raised.
         """
 
+    async def guard_result(self, ctx: Context, call: ToolCall, result: ToolResult) -> ToolResult:
+        """What a call gave, as guards let it pass, beside `call`: for a part of an answer that is sent before its end,
+        and for what is fetched later. Raises `RequestError` when a guard withheld it."""
+
 
 class ToolServer(Protocol):
     """A server inside the gateway, which protocol adapters serve beside those elsewhere: MCP's methods without a
