@@ -122,7 +122,7 @@ class ToolRoad:
             result = await run(call)
         finally:
             walk.ended = time.perf_counter()
-        return await self._guarded_result(ctx, call, result)
+        return await self.guard_result(ctx, call, result)
 
     async def _guarded(self, ctx: Context, call: ToolCall) -> ToolCall:
         if self._pipeline.guard_tool_call:
@@ -135,7 +135,8 @@ class ToolRoad:
                         call = replace(call, arguments=verdict.body)
         return call
 
-    async def _guarded_result(self, ctx: Context, call: ToolCall, result: ToolResult) -> ToolResult:
+    async def guard_result(self, ctx: Context, call: ToolCall, result: ToolResult) -> ToolResult:
+        """A result as the guards leave it. Raises `RequestError`."""
         if self._pipeline.guard_tool_result:
             async with gates.Stage(self._pipeline.guard_tool_result, ctx, self._errors) as stage:
                 for each in stage:
