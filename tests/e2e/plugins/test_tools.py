@@ -101,7 +101,9 @@ async def test_how_a_call_ended_is_told(bench, tool, outcome, status) -> None:
 
 PERMIT = """
 @hookimpl
-async def permitted_tools(self, ctx: Context, protocol: str, server: str, tools: Any) -> Any:
+async def permitted_tools(
+    self, ctx: Context, protocol: str, server: str, tools: Any, aliases: Any, groups: Any
+) -> Any:
     return [tool for tool in tools if tool != "write"]
 """
 

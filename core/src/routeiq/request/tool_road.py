@@ -52,14 +52,23 @@ class ToolRoad:
         self._background = background
         self._told = bool(pipeline.commit or pipeline.emit)
 
-    async def permitted(self, ctx: Context, protocol: str, server: str, tools: Sequence[str]) -> frozenset[str]:
+    async def permitted(
+        self,
+        ctx: Context,
+        protocol: str,
+        server: str,
+        tools: Sequence[str],
+        *,
+        aliases: frozenset[str] = frozenset(),
+        groups: frozenset[str] = frozenset(),
+    ) -> frozenset[str]:
         """Those of `tools` that every plugin lets the caller use."""
         allowed = frozenset(tools)
         if not self._pipeline.permitted_tools:
             return allowed
         async with gates.Stage(self._pipeline.permitted_tools, ctx, self._errors) as stage:
             for call in stage:
-                answer = await gates.verdict(call, ctx, protocol, server, tools)
+                answer = await gates.verdict(call, ctx, protocol, server, tools, aliases, groups)
                 if answer is not None:
                     allowed &= frozenset(answer)
         return allowed
@@ -103,7 +112,10 @@ class ToolRoad:
 
     async def _walk(self, ctx: Context, walk: _Walk, run: Run) -> ToolResult:
         call = walk.call
-        if call.tool not in await self.permitted(ctx, call.protocol, call.server, (call.tool,)):
+        asked = (call.tool,)
+        if call.tool not in await self.permitted(
+            ctx, call.protocol, call.server, asked, aliases=call.aliases, groups=call.groups
+        ):
             raise RequestError(
                 403,
                 f"you may not call the tool {call.tool!r} of {call.server!r}",

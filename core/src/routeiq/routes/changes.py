@@ -21,7 +21,7 @@ from routeiq_sdk.events.contract import moment
 from routeiq_sdk.secret import MASK
 from routeiq_sdk.values.http import HttpResponse
 
-_READING = frozenset({"read", "list", "preview", "test", "send"})
+_READING = frozenset({"read", "list", "preview", "test", "send", "call"})
 _KEY_FIELDS = frozenset({"key", "keys", "old_key", "new_key"})
 _MOST_TEXT = 256
 _MOST_FIELDS = 64

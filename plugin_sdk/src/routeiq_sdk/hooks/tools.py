@@ -39,9 +39,16 @@ class ToolHooks:
 
     @hook(failure="closed")
     async def permitted_tools(
-        self, ctx: Context, protocol: str, server: str, tools: Sequence[str]
+        self,
+        ctx: Context,
+        protocol: str,
+        server: str,
+        tools: Sequence[str],
+        aliases: frozenset[str],
+        groups: frozenset[str],
     ) -> Collection[str] | None:
-        """Those of `tools` that the caller may use; `None` for no opinion. All plugins must agree.
+        """Those of `tools` that the caller may use; `None` for no opinion. All plugins must agree. `aliases` are other
+        names of the server, `groups` the access groups that it is in.
 
         Fires for lists and again for each call, so what is hidden is refused, too. A failure hides and refuses all.
         """

@@ -174,7 +174,16 @@ class FakeTools:
         self.hidden: set[tuple[str, str]] = set()
         self.calls: list[ToolCall] = []
 
-    async def permitted(self, ctx: Context, protocol: str, server: str, tools: Sequence[str]) -> frozenset[str]:
+    async def permitted(
+        self,
+        ctx: Context,
+        protocol: str,
+        server: str,
+        tools: Sequence[str],
+        *,
+        aliases: frozenset[str] = frozenset(),
+        groups: frozenset[str] = frozenset(),
+    ) -> frozenset[str]:
         """All but the hidden ones."""
         return frozenset(tool for tool in tools if (server, tool) not in self.hidden)
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class ToolCall:
     """`tool` of `server` is about to be called with `arguments`. `protocol` is `mcp` or `a2a`.
 
-    `price` is what one call costs, in nano-USD. `attributes` are facts for the record: the virtual server, the mode of
+    `price` is what one call costs, in nano-USD. `aliases` are other names of the server and `groups` those that it is
+    in, by which permissions may name it. `attributes` are facts for the record: the virtual server, the mode of
     delegation, the upstream's version of the protocol; never a secret.
     """
 
@@ -27,6 +28,8 @@ class ToolCall:
     arguments: Mapping[str, Any]
     price: int = 0
     attributes: Mapping[str, str] = field(default_factory=dict)
+    aliases: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,16 @@ class ToolService(Protocol):
     """The road of a tool call: permit, guard, reserve, run, guard the result, settle, record. Adapters call tools
     in no other way."""
 
-    async def permitted(self, ctx: Context, protocol: str, server: str, tools: Sequence[str]) -> frozenset[str]:
+    async def permitted(
+        self,
+        ctx: Context,
+        protocol: str,
+        server: str,
+        tools: Sequence[str],
+        *,
+        aliases: frozenset[str] = frozenset(),
+        groups: frozenset[str] = frozenset(),
+    ) -> frozenset[str]:
         """Those of `tools` that the caller may see and call. Raises `RequestError` when a plugin failed."""
 
     async def guard_definition(self, ctx: Context, definition: ToolDefinition) -> Mapping[str, Any]:
