@@ -36,6 +36,9 @@ class GovernanceConfig(AccessSettings, QuotaSettings, KeySettings):
     apply_user_budget_to_team_keys: Annotated[bool, FromLitellm("general_settings.apply_user_budget_to_team_keys")] = (
         Field(False, description="Whether a user's limits also hold for the user's keys of a team.")
     )
+    require_key_mcp_access_defined: Annotated[bool, FromLitellm("general_settings.require_key_mcp_access_defined")] = (
+        Field(False, description="Whether a caller without `object_permission` for MCP may use no MCP server at all.")
+    )
 
     # What new teams and users get.
     default_team_params: Annotated[TeamDefaults | None, FromLitellm("litellm_settings.default_team_params")] = Field(

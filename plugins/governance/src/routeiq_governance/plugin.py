@@ -5,7 +5,7 @@ No decision is taken here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from routeiq_governance.config import GovernanceConfig
@@ -89,6 +89,21 @@ class Governance(Plugin[GovernanceConfig]):
     @hookimpl
     def authorize_target(self, ctx: Context, deployment: Deployment) -> Reject | None:
         return self._parts.access.authorize_target(ctx, deployment)
+
+    @hookimpl
+    async def permitted_tools(
+        self,
+        ctx: Context,
+        protocol: str,
+        server: str,
+        tools: Sequence[str],
+        aliases: frozenset[str],
+        groups: frozenset[str],
+    ) -> Collection[str] | None:
+        from routeiq_governance.access.tools import Target
+
+        target = Target(protocol, server, aliases, groups)
+        return await self._parts.access.permitted_tools(ctx, target, tools)
 
     @hookimpl
     async def reserve(self, ctx: Context, ranked: Sequence[ModelGroup]) -> Reject | None:

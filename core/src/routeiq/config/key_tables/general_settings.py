@@ -50,7 +50,7 @@ GENERAL_SETTINGS = KeyTable(
         protective("disable_password_login_when_sso_enabled", "oidc", "Whether single sign-on is the only way."),
         protective("vector_store_deny_by_default", _GOV, "Whether vector stores need a grant."),
         protective("search_tool_deny_by_default", _GOV, "Whether search tools need a grant."),
-        protective("require_key_mcp_access_defined", "mcp", "Whether keys need a grant for MCP."),
+        protective("require_key_mcp_access_defined", _GOV, "Whether keys need a grant for MCP."),
         protective("require_end_user_mcp_access_defined", "mcp", "Whether end users need a grant for MCP."),
         protective("mcp_allowed_clients", "mcp", "The only MCP clients that are served."),
         protective("mcp_internal_ip_ranges", "mcp", "Which client addresses count as internal."),

@@ -64,7 +64,7 @@ class Calls:
 
     async def authorize(self, ctx: Context, caller: Caller) -> Reject | None:
         """Whether the call may be made. Raises `StoreUnavailable`."""
-        refused = self._blocked(caller) or self._rules.body(ctx, caller)
+        refused = self.blocked(caller) or self._rules.body(ctx, caller)
         if refused is not None:
             return refused
         known = self._callers.of(caller)
@@ -146,7 +146,7 @@ class Calls:
     def _told(self, known: Known, holder: str) -> list[str]:
         return sorted({name for each in known.models if each.holder == holder for name in each.names})
 
-    def _blocked(self, caller: Caller) -> Reject | None:
+    def blocked(self, caller: Caller) -> Reject | None:
         """Identity refuses the blocked and the expired; a caller that was kept since is looked at again here."""
         if caller.expires_at is not None and caller.expires_at <= self._now():
             status = 400 if self._profile == refusals.OLD else 401

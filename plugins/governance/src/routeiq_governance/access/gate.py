@@ -5,7 +5,7 @@ Roles, models, routes, fields and grants each have a module of their own here; n
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from types import EllipsisType
@@ -23,6 +23,7 @@ from routeiq_governance.access.places import Places
 from routeiq_governance.access.questions import Questions, Reach
 from routeiq_governance.access.rules import Rules
 from routeiq_governance.access.standing import Standing, is_scoped
+from routeiq_governance.access.tools import Target, permitted
 from routeiq_governance.config import GovernanceConfig
 from routeiq_governance.identity.caller import Caller
 from routeiq_governance.identity.gate import Identity
@@ -115,6 +116,15 @@ class Access:
         """Whether the caller may ask for this model with this body now."""
         async with _reachable():
             return await self._calls.authorize(ctx, await self._identity.caller(ctx))
+
+    async def permitted_tools(self, ctx: Context, target: Target, tools: Sequence[str]) -> Collection[str] | None:
+        """Those of a server's tools that the caller may use; `None` for no opinion."""
+        caller = await self._identity.caller(ctx)
+        if self._calls.blocked(caller) is not None:
+            return ()
+        customer = await self._identity.customer(ctx)
+        needed = self._config.require_key_mcp_access_defined and target.protocol == "mcp"
+        return permitted(caller, customer, target, tools, grant_needed=needed)
 
     def authorize_target(self, ctx: Context, deployment: Deployment) -> Reject | None:
         """Whether the caller may use this deployment: each attempt's, fallbacks too."""
