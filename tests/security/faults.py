@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE
 from types import CodeType, FrameType, FunctionType
@@ -32,7 +32,7 @@ async def coroutines_of(act: Callable[[], Awaitable[Any]]) -> list[FunctionType]
         await act()
     finally:
         sys.setprofile(None)
-    return [function for code in seen for function in _functions(code)]
+    return _functions(seen)
 
 
 def _is_ours(code: CodeType) -> bool:
@@ -40,10 +40,11 @@ def _is_ours(code: CodeType) -> bool:
     return any(part in name for part in _OURS) and not any(part in name for part in _NOT) and not code.co_freevars
 
 
-def _functions(code: CodeType) -> Iterator[FunctionType]:
-    for found in gc.get_referrers(code):
-        if isinstance(found, FunctionType) and found.__code__ is code:
-            yield found
+def _functions(codes: Iterable[CodeType]) -> list[FunctionType]:
+    """In the order of their code. All are looked for at once, since each look goes through everything in memory."""
+    order = {code: place for place, code in enumerate(codes)}
+    found = [one for one in gc.get_referrers(*order) if isinstance(one, FunctionType) and one.__code__ in order]
+    return sorted(found, key=lambda function: order[function.__code__])
 
 
 async def _raise_runtime_error(*_: Any, **__: Any) -> Any:

@@ -13,6 +13,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,8 @@ from routeiq_routing_ml.serving.loading import Routers
 ARRAYS, ESTIMATORS = "arrays.safetensors", "estimators.skops"
 
 
-def main(folder: Path, events: Path) -> dict[str, Any]:
-    """Every file of the corpus in every place. What was imported for the good artifact is forgotten in `events`."""
+def main(folder: Path, events: Path, one_in: int) -> dict[str, Any]:
+    """One in so many files of the corpus in every place. What the good artifact imported is forgotten in `events`."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     key = signing_key(folder / "keys")
     good = folder / "good"
@@ -43,7 +44,7 @@ def main(folder: Path, events: Path) -> dict[str, Any]:
     serving = routers.current["main"]
     os.truncate(events, 0)
     told: dict[str, Any] = {"files": 0, "tries": 0, "wrong": []}
-    for number, (name, data) in enumerate(corpus(folder / "canary")):
+    for number, (name, data) in islice(enumerate(corpus(folder / "canary")), 0, None, one_in):
         told["files"] += 1
         for slot, put in slots(place, folder, contents, key, name, number):
             restore(good, place)
@@ -163,4 +164,4 @@ def sign(folder: Path, contents: dict[str, bytes], changes: dict[str, bytes], ke
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(Path(sys.argv[1]), Path(sys.argv[2]))))
+    print(json.dumps(main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))))

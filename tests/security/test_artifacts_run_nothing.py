@@ -1,5 +1,5 @@
-"""P1: more than a thousand hostile files, in every place that a router is read from: none runs, each is refused in one
-line, and the router in use stays."""
+"""P1: hostile files, in every place that a router is read from: none runs, each is refused in one line, and the router
+in use stays. A seventh of them here; all, which are more than a thousand, in the benchmark `sweeps`."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ LOOKED_UP = frozenset({"pickle.find_class"})
 
 
 @pytest.mark.timeout(600)
-def test_no_hostile_file_runs_anywhere_and_the_router_in_use_stays(tmp_path: Path) -> None:
+def test_no_hostile_file_runs_anywhere_and_the_router_in_use_stays(tmp_path: Path, whole: bool) -> None:
+    one_in = 1 if whole else 7
     watch = Watch(tmp_path / "watch", EXECUTIONS | LOOKED_UP)
     trial = tmp_path / "trial"
     publish(trial / "good", generate(trial / "keys"), custom_router())
-    command = [sys.executable, str(HERE / "hostile_model_trial.py"), str(trial), str(watch.log)]
+    command = [sys.executable, str(HERE / "hostile_model_trial.py"), str(trial), str(watch.log), str(one_in)]
     done = subprocess.run(command, env=dict(watch.environment), capture_output=True, text=True, timeout=580)
     assert done.returncode == 0, done.stderr[-3000:]
     told = json.loads(done.stdout)
     assert told["wrong"] == []
-    assert told["files"] > 1000
+    assert told["files"] > 1000 // one_in
     assert told["tries"] > 2.5 * told["files"]
     assert told["good again"]
     assert not (trial / "canary").exists()

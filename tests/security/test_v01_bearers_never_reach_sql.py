@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from routeiq_testkit import ScriptedUpstream
+from routeiq_testkit.pytest_plugin import Share
 from routeiq_testkit.servers.postgres import PostgresServer
 
 from .conftest import Govern, migrated, on_postgres
@@ -24,14 +25,16 @@ _STATEMENT = re.compile(r"LOG:  (?:statement|execute [^:]*): (.*)", re.DOTALL)
 _KEY_LOOKUP = re.compile(r"FROM routeiq_keys\s+WHERE routeiq_keys\.id = \$1")
 
 
-async def test_two_thousand_hostile_bearers_at_every_place(
-    govern: Govern, postgres: PostgresServer, scripted_upstream: ScriptedUpstream
+@pytest.mark.timeout(600)
+async def test_two_thousand_hostile_bearers_lead_nowhere(
+    govern: Govern, postgres: PostgresServer, scripted_upstream: ScriptedUpstream, share: Share
 ) -> None:
     url = await migrated(postgres)
     logged = postgres.folder / "log"
     running = await govern(**on_postgres(url, litellm_key_header_name=OWN_HEADER))
     hostile, places = values(), list(PLACES)
     assert len(hostile) == 2000
+    numbered = [each for each in enumerate(hostile) if share(each[0], 7)]
     begin = logged.stat().st_size
     wrong: list[tuple[str, str, int, bytes]] = []
     slow = 0
@@ -50,14 +53,13 @@ async def test_two_thousand_hostile_bearers_at_every_place(
                 line.close()  # it may have been two requests, whose second answer nobody reads
         line.close()
 
-    numbered = list(enumerate(hostile))
     await asyncio.gather(*(attack(numbered[start::4]) for start in range(4)))
     assert wrong == []
     assert slow == 0, f"answers that took the {SLEEP_SECONDS} s that a payload asked the database to sleep"
     assert scripted_upstream.requests == []
     statements = list(logged_statements(logged.read_bytes()[begin:].decode(errors="replace")))
     lookups = [text for text, _ in statements if _KEY_LOOKUP.search(text)]
-    assert len(lookups) > 1200, "most of them were looked up; the others cannot be keys"
+    assert len(lookups) > 0.6 * len(numbered), "most of them were looked up; the others cannot be keys"
     assert len({re.sub(r"\s+", " ", text) for text in lookups}) == 1, "one statement, whatever was sent"
     for text, parameters in statements:
         assert "sleep" not in text.lower()

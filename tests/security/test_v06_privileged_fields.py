@@ -6,11 +6,12 @@ The requests and their fields are those that the product itself checks bodies ag
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from routeiq_governance.access.fields import FIELDS
 from routeiq_governance.api import keys, organizations, teams, user_changes, users
+from routeiq_testkit.pytest_plugin import Share
 
 from .tenants import Client, Tenants
 
@@ -102,13 +103,13 @@ ROUTES: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {
 }
 
 
-async def attack(both: Tenants, who: str, resource: str) -> list[Any]:
-    """Write each field; what changed of the things that are watched."""
+async def attack(both: Tenants, who: str, resource: str, tries: Callable[[int], bool] = lambda _: True) -> list[Any]:
+    """Write each field whose number `tries` says; what changed of the things that are watched."""
     method, path, named = ROUTES[resource]
     client: Client = both[who]
     wrong = []
     before = await seen(both, resource)
-    for field in fields_of(resource):
+    for field in (field for number, field in enumerate(fields_of(resource)) if tries(number)):
         for value in tried(field):
             body = {**named, field: value}
             if body.get("key") == "UMA-BLUE":
@@ -123,15 +124,15 @@ async def attack(both: Tenants, who: str, resource: str) -> list[Any]:
     return wrong
 
 
-async def test_a_member_writes_no_field_of_what_bounds_it(both: Tenants) -> None:
+async def test_a_member_writes_no_field_of_what_bounds_it(both: Tenants, share: Share) -> None:
     await both.master.good(
         "POST", "/user/update", {"user_id": "uma", "max_budget": 10, "models": ["fast"], "rpm_limit": 50}
     )
     await both.master.good("POST", "/team/update", {"team_id": "blue", "max_budget": 50, "models": ["fast"]})
     wrong = []
-    for who in ("uma", "uma-blue", "robot", "bare", "rita"):
+    for turn, who in enumerate(("uma", "uma-blue", "robot", "bare", "rita")):
         for resource in ("user", "team", "organization", "key"):
-            wrong += await attack(both, who, resource)
+            wrong += await attack(both, who, resource, lambda number, turn=turn: share(number + turn, 3))  # type: ignore[misc]
     assert not wrong, "\n".join(map(str, wrong))
     assert (await both["uma"].ask("GET", "/routeiq/v1/status")).status == 403
 

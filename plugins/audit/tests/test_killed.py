@@ -13,6 +13,7 @@ from typing import Any
 
 import aiohttp
 import orjson
+import pytest
 import yaml
 
 from routeiq_audit.packing import unpack
@@ -86,13 +87,14 @@ def trail(folder: Path) -> tuple[list[dict[str, Any]], int]:
     return found, len(found) - len({(line["stream"], line["seq"]) for line in found})
 
 
+@pytest.mark.timeout(600)
 async def test_what_was_answered_before_a_kill_is_in_the_trail_once(
-    tmp_path: Path, scripted_upstream: ScriptedUpstream
+    tmp_path: Path, scripted_upstream: ScriptedUpstream, whole: bool
 ) -> None:
     scripted_upstream.default = Reply.chat("yes")
     path = write(tmp_path, scripted_upstream)
     answered: set[str] = set()
-    for _ in range(3):
+    for _ in range(10 if whole else 2):
         before = len(answered)
         async with serving(path) as (url, process):
             stop = asyncio.Event()

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from routeiq_sdk import Secret
@@ -24,8 +25,7 @@ def revision(data: Mapping[str, Any], environment: Mapping[str, str], master_key
     shown in a header cannot be used to test guesses. The order of keys does not matter, but that of plugins does:
     it is their order at the gates.
     """
-    secret = master_key.reveal() if master_key else ""
-    key = hashlib.pbkdf2_hmac("sha256", secret.encode("utf-8", "surrogatepass"), b"routeiq revision", _ROUNDS)
+    key = _stretched(master_key.reveal() if master_key else "")
 
     def digest(value: str) -> str:
         return hmac.new(key, value.encode("utf-8", "surrogatepass"), "sha256").hexdigest()
@@ -48,3 +48,9 @@ def revision(data: Mapping[str, Any], environment: Mapping[str, str], master_key
     }
     text = json.dumps(document, sort_keys=True, separators=(",", ":"))
     return hmac.new(key, text.encode(), "sha256").hexdigest()[:_LENGTH]
+
+
+@lru_cache(maxsize=2)
+def _stretched(secret: str) -> bytes:
+    """Kept, because reloads and added rows of models need it again, with the same master key."""
+    return hashlib.pbkdf2_hmac("sha256", secret.encode("utf-8", "surrogatepass"), b"routeiq revision", _ROUNDS)

@@ -68,17 +68,17 @@ def refusal(distribution: str, version: str) -> ConfigError | None:
 def problems() -> list[ConfigError]:
     """One error for each refused release that is installed, wherever on the path it lies."""
     return [
-        row.problem(found.version, str(found.locate_file("")))
+        row.problem(version, str(found.locate_file("")))
         for name in dict.fromkeys(row.distribution for row in REFUSED)
-        for found in _installed(name)
+        for version, found in _installed(name)
         for row in REFUSED
-        if row.distribution == name and found.version in row
+        if row.distribution == name and version in row
     ]
 
 
-def _installed(name: str) -> Iterator[Distribution]:
+def _installed(name: str) -> Iterator[tuple[str, Distribution]]:
     """Each copy on the path, one that is hidden behind another too. An entry without a version is left out: it has
     none to judge by."""
     for found in MetadataPathFinder.find_distributions(DistributionFinder.Context(name=name)):
-        if found.metadata["Version"]:
-            yield found
+        if version := found.metadata["Version"]:
+            yield version, found

@@ -6,14 +6,16 @@ Which of the plugins found may run is decided by `policy`, `lock` and `select`.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+from importlib.metadata import Distribution, distributions
+from itertools import islice
 
 from routeiq_sdk import PluginError
 
 KINDS = ("strategies", "embedders", "guards", "auth", "protocols", "sinks", "plugins")
 GROUPS = tuple(f"routeiq.{kind}" for kind in KINDS)
+_MARK = "routeiq."
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +35,23 @@ class Found:
 
 def scan(groups: Iterable[str] = GROUPS) -> tuple[Found, ...]:
     """Every plugin that is installed, by name. Two distributions may claim one name; the listing shows both."""
-    installed = entry_points()
+    wanted = {group: group.rpartition(".")[2] for group in groups}
     found = {
-        Found(point.name, group.rpartition(".")[2], group, point.value, point.dist.name, point.dist.version)
-        for group in groups
-        for point in installed.select(group=group)
-        if point.dist is not None
+        Found(point.name, wanted[point.group], point.group, point.value, name, version)
+        for name, version, distribution in _with_plugins()
+        for point in distribution.entry_points
+        if point.group in wanted
     }
     return tuple(sorted(found, key=lambda one: (one.name, one.distribution, one.group)))
+
+
+def _with_plugins() -> Iterator[tuple[str, str, Distribution]]:
+    """Name, version and distribution of each that may bring plugins; of one that is there twice, the copy that is first
+    on the path. The text of the others, which are most, is not parsed."""
+    told = (found for found in distributions() if _MARK in (found.read_text("entry_points.txt") or ""))
+    for name in {found.metadata["Name"] for found in told}:
+        for first in islice(distributions(name=name), 1):
+            yield name, first.metadata["Version"], first
 
 
 def claimants(name: str, founds: Iterable[Found]) -> tuple[Found, ...]:

@@ -60,6 +60,7 @@ async def matrix(running: TestGateway, made: Tenants) -> str:
     (member,) = (member for member in running.runtime.plugins.members if member.name == "governance")
     parts = member.instance._parts  # type: ignore[attr-defined]
     callers = {role: await _caller(parts, made[who]) for role, who in ROLES.items()}
+    reached: dict[tuple[str, str], str] = {}
     rows = []
     for route in sorted(running.runtime.table.routes, key=lambda route: (route.path, route.method)):
         if route.access == "public":
@@ -67,7 +68,11 @@ async def matrix(running: TestGateway, made: Tenants) -> str:
         assert route.action, f"{route.method} {route.path} declares no action"
         cells = []
         for role, (client, caller) in callers.items():
-            cell = await _cell(parts.access, client, caller, route)
+            cell = await _gate(parts.access, client, route)
+            if cell == "":
+                if (role, route.action) not in reached:
+                    reached[role, route.action] = await _reach(parts.access, caller, route.action)
+                cell = reached[role, route.action]
             assert "!" not in cell or role in TENANTLESS, (role, route.method, route.path, cell)
             cells.append(cell)
         rows.append((f"{route.method} {route.path}", route.action, *cells))
@@ -86,19 +91,25 @@ async def _caller(parts: Any, client: Client) -> tuple[Principal, Caller]:
     return principal, await parts.identity.caller_of(request)
 
 
-async def _cell(access: Access, principal: Principal, caller: Caller, route: Any) -> str:
+async def _gate(access: Access, principal: Principal, route: Any) -> str:
+    """What the gate alone decides; nothing when it depends on the place."""
     ctx = make_context(principal=principal, route=route.path.replace("{", "").replace("}", ""))
     verdict = await access.authorize_action(ctx, route.action)
     if isinstance(verdict, Reject) or (verdict is None and route.access == "admin"):
         return "."
     if verdict is None or route.action in INFERENCE:
         return "y"
-    if await access.allows(caller, route.action, scope="global"):
+    return ""
+
+
+async def _reach(access: Access, caller: Caller, action: str) -> str:
+    """Where an action is allowed."""
+    if await access.allows(caller, action, scope="global"):
         return "G!"
     own = {"u": ("user", caller.user), "k": ("key", caller.key_id)}
     own = {"o": OWN["o"], "t": OWN["t"], "u": own["u"], "m": OWN["m"], "k": own["k"]}
     cell = "".join(
-        [letter for letter, (scope, id) in own.items() if await access.allows(caller, route.action, scope=scope, id=id)]
+        [letter for letter, (scope, id) in own.items() if await access.allows(caller, action, scope=scope, id=id)]
     )
-    others = [await access.allows(caller, route.action, scope=scope, id=id) for scope, id in OTHER]
+    others = [await access.allows(caller, action, scope=scope, id=id) for scope, id in OTHER]
     return (cell[:1] or "f") + ("!" if any(others) else "")

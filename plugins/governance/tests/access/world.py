@@ -19,6 +19,7 @@ from routeiq_governance.store.tables import access_groups, bindings, roles
 from routeiq_sdk import Context, ModelGroup, Principal
 from routeiq_sdk.testing import FakeGateway, make_context
 from routeiq_sdk.values.http import Headers, HttpRequest
+from routeiq_testkit.governance_tables import lay_tables
 
 ACME = {
     "olga": ("internal_user", "org_admin", None),
@@ -133,6 +134,7 @@ async def world(*, groups: Sequence[ModelGroup] = (), profile: str = "1.109", **
     identity = Identity(parsed, database)
     access = Access(parsed, database, identity)
     try:
+        lay_tables(gateway.data_dir)
         await database.open(gateway)
         await identity.open(gateway)
         await access.open(gateway)

@@ -18,6 +18,7 @@ from routeiq_governance.store.entities import Key
 from routeiq_sdk import Context, Principal, Reject, Secret
 from routeiq_sdk.testing import FakeGateway
 from routeiq_sdk.values.http import Headers
+from routeiq_testkit.governance_tables import lay_tables
 
 
 @dataclass(slots=True)
@@ -66,6 +67,7 @@ async def open_room(gateway: FakeGateway | None = None, config: Mapping[str, Any
     settings = GovernanceConfig.model_validate(config or {})
     database = Database(settings)
     identity = Identity(settings, database)
+    lay_tables(gateway.data_dir)
     await database.open(gateway)
     room = Room(gateway, database, identity)
 

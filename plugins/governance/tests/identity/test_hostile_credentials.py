@@ -15,7 +15,7 @@ from sqlalchemy import Engine, event
 
 from routeiq_testkit import ScriptedUpstream
 from routeiq_testkit.gateway import TestGateway, openai_row
-from routeiq_testkit.pytest_plugin import StartGateway
+from routeiq_testkit.pytest_plugin import Share, StartGateway
 
 HEADERS = ("authorization", "x-litellm-api-key", "api-key", "x-api-key", "x-goog-api-key", "ocp-apim-subscription-key")
 _SEEDS = (
@@ -110,8 +110,8 @@ def noted(engine: Engine) -> Iterator[list[tuple[str, Any]]]:
 
 
 @pytest.mark.timeout(300)
-async def test_two_thousand_hostile_values_on_every_header(
-    gateway: StartGateway, scripted_upstream: ScriptedUpstream
+async def test_hostile_values_on_every_header(
+    gateway: StartGateway, scripted_upstream: ScriptedUpstream, share: Share
 ) -> None:
     running = await gateway(
         {
@@ -124,7 +124,8 @@ async def test_two_thousand_hostile_values_on_every_header(
     before = dict(parts.identity._known)
     wrong: list[tuple[str, str, int, bytes]] = []
     with noted(parts.database.engine.sync_engine) as statements:
-        for number, value in enumerate(values(2000)):
+        sent_values = [each for each in enumerate(values(2000)) if each[0] < len(_SEEDS) or share(each[0], 7)]
+        for number, value in sent_values:
             raw = value.encode("utf-8", "surrogatepass")
             for header in HEADERS:
                 sent = b"Bearer " + raw if header == "authorization" else raw
@@ -136,7 +137,7 @@ async def test_two_thousand_hostile_values_on_every_header(
     assert wrong == []
     assert dict(parts.identity._known) == before
     assert scripted_upstream.requests == []
-    assert len(statements) >= 1900, "they were looked up"
+    assert len(statements) >= 0.95 * len(sent_values), "they were looked up"
     of_keys = {statement for statement, _ in statements if "routeiq_keys" in statement}
     assert len(of_keys) == 1, "one statement, whatever was sent"
     for statement, bound in statements:

@@ -18,6 +18,7 @@ from routeiq_governance.ledger.writing import write
 from routeiq_governance.store.database import Database
 from routeiq_governance.store.tables import entries, meters, postings, totals
 from routeiq_sdk.testing import FakeGateway
+from routeiq_testkit.governance_tables import lay_tables
 
 
 def entry(request: str = "r", attempt: int = 1, cost: int = 7, **more: object) -> Entry:
@@ -30,6 +31,7 @@ def entry(request: str = "r", attempt: int = 1, cost: int = 7, **more: object) -
 async def opened() -> AsyncIterator[tuple[Database, FakeGateway]]:
     gateway = FakeGateway("governance")
     database = Database(GovernanceConfig())
+    lay_tables(gateway.data_dir)
     await database.open(gateway)
     try:
         yield database, gateway

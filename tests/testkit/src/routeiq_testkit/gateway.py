@@ -23,6 +23,8 @@ from routeiq.server.listener import bind
 from routeiq.server.settings import ServerSettings
 from routeiq_sdk import Record
 
+from .governance_tables import lay_tables_for
+
 KEY = "sk-testkit-8d41f7c2a95e60b3"
 _STOP_SECONDS = 20.0
 
@@ -54,6 +56,7 @@ class TestGateway:
         written["general_settings"] = {"master_key": KEY, **written.get("general_settings", {})}
         written["routeiq"] = {"profile": "minimal", "data_dir": str(self.folder / "data"), **written.get("routeiq", {})}
         self.path.write_text(yaml.safe_dump(written, sort_keys=False), encoding="utf-8")
+        self._written = written
 
     async def __aenter__(self) -> TestGateway:
         settings = ServerSettings(
@@ -66,6 +69,7 @@ class TestGateway:
         )
         sock = bind(settings)
         self.url = f"http://127.0.0.1:{sock.getsockname()[1]}"
+        lay_tables_for(self._written)
         await self.app.start()
         sock.listen(128)
         app = self.app.drain.track(Guards(_WithoutLifespan(self.app), settings))

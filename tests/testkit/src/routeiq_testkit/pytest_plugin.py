@@ -21,6 +21,24 @@ from .simulated import SimulatedModels
 pytest_plugins = ("routeiq_testkit.servers.fixtures",)
 
 StartGateway = Callable[[Mapping[str, Any]], Awaitable[TestGateway]]
+Share = Callable[[int, int], bool]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--whole`, for the benchmark `sweeps`."""
+    parser.addoption("--whole", action="store_true", help="sweeps try every case, not their share (minutes each)")
+
+
+@pytest.fixture
+def whole(request: pytest.FixtureRequest) -> bool:
+    """Whether a sweep tries every case. Without `--whole` it tries a share: the same cases each time, spread evenly."""
+    return bool(request.config.getoption("--whole"))
+
+
+@pytest.fixture
+def share(whole: bool) -> Share:
+    """A function of a case's number and of `of`: whether a sweep tries it. One in `of` is."""
+    return lambda number, of: whole or number % of == 0
 
 
 @pytest_asyncio.fixture
