@@ -1,0 +1,118 @@
+"""Promise: what the gateway's conformance is claimed against conforms itself, with every check really run."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import httpx
+import pytest
+from mcp import Client, StdioServerParameters, stdio_client
+from mcp.client.sse import sse_client
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+
+from .conformance import LEGACY, MODERN, Check, Report, Scenario, requirement_set, run_client_scenarios, run_server_set
+from .eras import Eras
+from .everything import ROOT, command, everything, everything_process
+from .everything_offers import PROMPTS, RESOURCES
+from .everything_tools import TOOLS
+
+_SCORED = {LEGACY: 30, MODERN: 37}
+_CONTENT_WITH_ANY_REFUSAL = {
+    "input-required-result-ignore-extra-params",
+    "input-required-result-missing-input-response",
+    "input-required-result-unsupported-methods",
+    "input-required-result-validate-input",
+    "sep-2164-resource-not-found",
+}
+_INSTALLING = pytest.mark.timeout(420)  # the first test that needs npm's packages waits for them
+
+
+@_INSTALLING
+async def test_the_everything_server_holds_both_server_sets() -> None:
+    async with everything_process() as url:
+        reports = await asyncio.gather(*(run_server_set(url, revision) for revision in _SCORED))
+    for report in reports:
+        print(report.table())
+        assert len(report.scored) == _SCORED[report.revision]
+        assert report.missed == (), report.table()
+        # A server that refuses everything passes five scenarios with warnings: so none is allowed.
+        assert [row.name for row in report.scored if row.skipped or row.warned] == [], report.table()
+
+
+@_INSTALLING
+async def test_a_server_that_lacks_an_era_fails_its_set() -> None:
+    """The runner says so where a server does not conform: of the other era only what wants a refusal passes."""
+    async with everything("modern") as modern, everything("legacy") as legacy:
+        reports = await asyncio.gather(
+            run_server_set(modern, LEGACY, scenario_seconds=10), run_server_set(legacy, MODERN, scenario_seconds=10)
+        )
+    for report in reports:
+        assert {scenario.name for scenario in report.passed} <= _CONTENT_WITH_ANY_REFUSAL
+        assert all(scenario.failed for scenario in report.missed)
+
+
+@_INSTALLING
+async def test_a_client_that_does_nothing_passes_nothing() -> None:
+    names = requirement_set("client", MODERN)[0][:2]
+    report = await run_client_scenarios([sys.executable, "-c", "pass"], names, MODERN)
+    assert [scenario.passed for scenario in report.scenarios] == [False, False], report.table()
+
+
+@pytest.mark.parametrize("eras", ["legacy", "modern", "both"])
+async def test_a_client_that_speaks_both_eras_finds_everything(eras: Eras) -> None:
+    async with everything(eras) as url, Client(url) as client:
+        assert (client.protocol_version in MODERN_PROTOCOL_VERSIONS) == (eras != "legacy")
+        await _finds_everything(client)
+
+
+async def test_the_old_transport_and_stdio_serve_the_same() -> None:
+    async with everything("legacy", "sse") as url, Client(sse_client(url)) as client:
+        await _finds_everything(client)
+    alone: tuple[Eras, ...] = ("legacy", "modern")
+    for eras in alone:
+        program, *arguments = command(eras, "stdio")
+        async with Client(stdio_client(StdioServerParameters(command=program, args=arguments, cwd=ROOT))) as client:
+            assert (client.protocol_version in MODERN_PROTOCOL_VERSIONS) == (eras == "modern")
+            await _finds_everything(client)
+
+
+async def test_each_era_alone_refuses_the_other_as_its_revision_says() -> None:
+    handshake = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "initialize",
+        "params": {"protocolVersion": LEGACY, "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}},
+    }
+    discover = {"jsonrpc": "2.0", "id": 2, "method": "server/discover", "params": {"_meta": {}}}
+    accept = {"Accept": "application/json, text/event-stream"}
+    async with everything("modern") as modern, everything("legacy") as legacy, httpx.AsyncClient() as client:
+        refused = await client.post(modern, json=handshake, headers=accept)
+        unknown = await client.post(
+            legacy, json=discover, headers={**accept, "MCP-Protocol-Version": MODERN, "Mcp-Method": "server/discover"}
+        )
+    assert refused.status_code == 400
+    assert refused.json()["error"]["code"] == -32022
+    assert refused.json()["error"]["data"] == {"supported": [MODERN], "requested": LEGACY}
+    assert unknown.status_code == 400
+    assert unknown.json()["error"]["code"] == -32600
+    assert MODERN not in unknown.json()["error"]["message"].partition("Supported versions")[2]
+
+
+def test_a_scenario_that_skipped_its_checks_is_not_covered() -> None:
+    wire = Check("wire-schema-valid", "SUCCESS", "")
+    skipped = Scenario("tasks", True, (wire, Check("own", "SKIPPED", "not declared")))
+    ran = Scenario("ping", True, (wire, Check("own", "SUCCESS", "")))
+    report = Report("server", MODERN, (skipped, ran))
+    assert not skipped.covered
+    assert report.count == "1/2"
+    assert report.missed == (skipped,)
+    assert "not covered" in report.table()
+
+
+async def _finds_everything(client: Client) -> None:
+    assert [tool.name for tool in (await client.list_tools()).tools] == list(TOOLS)
+    assert [prompt.name for prompt in (await client.list_prompts()).prompts] == list(PROMPTS)
+    assert [resource.uri for resource in (await client.list_resources()).resources] == [row.uri for row in RESOURCES]
+    result = await client.call_tool("test_simple_text")
+    assert [block.type for block in result.content] == ["text"]
