@@ -72,6 +72,14 @@ def script(package: str, name: str) -> list[str]:
     return [str(NODE), str(packages() / package / name)]
 
 
+def beside_packages(name: str) -> Path:
+    """A copy of our own file `name` where Node finds the packages that it imports."""
+    copy = packages().parent / name
+    made = copy.with_name(f"{name}.{os.getpid()}")
+    made.write_bytes((HERE / name).read_bytes())
+    return made.replace(copy)
+
+
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """This process's variables, with our Node first on the path and nothing that colours output."""
     path = f"{NODE.parent}{os.pathsep}{os.environ.get('PATH', '')}"
@@ -89,16 +97,21 @@ async def run(
 
 @asynccontextmanager
 async def started(
-    *command: str, cwd: Path | None = None, extra: Mapping[str, str] | None = None
+    *command: str,
+    cwd: Path | None = None,
+    extra: Mapping[str, str] | None = None,
+    stdin: bool = False,
+    quiet: bool = False,
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A program in a process group of its own, of which nothing is left afterwards."""
+    """A program in a process group of its own, of which nothing is left afterwards; a `quiet` one's errors go where
+    this process's go, so that nobody need read them."""
     process = await asyncio.create_subprocess_exec(
         *command,
         cwd=cwd,
         env=environment(extra),
-        stdin=asyncio.subprocess.DEVNULL,
+        stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
+        stderr=None if quiet else asyncio.subprocess.PIPE,
         process_group=0,
         limit=16 * 2**20,
     )
