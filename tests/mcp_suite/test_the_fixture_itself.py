@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from pathlib import Path
 
 import httpx
 import pytest
@@ -11,6 +12,7 @@ from mcp import Client, StdioServerParameters, stdio_client
 from mcp.client.sse import sse_client
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
+from . import node
 from .conformance import LEGACY, MODERN, Check, Report, Scenario, requirement_set, run_client_scenarios, run_server_set
 from .eras import Eras
 from .everything import ROOT, command, everything, everything_process
@@ -108,6 +110,17 @@ def test_a_scenario_that_skipped_its_checks_is_not_covered() -> None:
     assert report.count == "1/2"
     assert report.missed == (skipped,)
     assert "not covered" in report.table()
+
+
+def test_without_a_registry_the_packages_are_one_clear_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(node, "_HOME", tmp_path)
+    monkeypatch.setattr(node, "_broken", [])
+    monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:9/")
+    monkeypatch.setenv("npm_config_cache", str(tmp_path / "cache"))
+    for _ in range(2):  # the second time without asking npm again
+        with pytest.raises(node.NodeMissing, match="is an npm registry reachable"):
+            node.packages()
+        monkeypatch.setattr(node, "NODE", Path("/nowhere"))
 
 
 async def _finds_everything(client: Client) -> None:
