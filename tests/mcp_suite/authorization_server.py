@@ -189,9 +189,9 @@ async def authorization_server(
 async def sign_in(
     url: str, user: str, *, allow: bool = True, browser: httpx.AsyncClient | None = None, stop_at: str = ""
 ) -> str:
-    """Walk from an authorization URL, or a page of ours that leads to one, through the form as `user` to the first
-    address beyond the server, which is returned unvisited. With `browser` its cookies are kept, so that the second
-    sign-in of one user needs no password; `stop_at` is the beginning of the address to stop at."""
+    """Walk from an authorization URL through the form as `user` to the first address beyond the server, which is
+    returned unvisited. With `browser` its cookies are kept, so that the second sign-in of one user needs no password.
+    With `stop_at`, the beginning of the address to stop at, the walk may begin on a page of ours that leads there."""
     if browser is None:
         async with httpx.AsyncClient() as fresh:
             return await sign_in(url, user, allow=allow, browser=fresh, stop_at=stop_at)

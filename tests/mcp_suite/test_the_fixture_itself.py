@@ -5,17 +5,40 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from mcp import Client, StdioServerParameters, stdio_client
 from mcp.client.sse import sse_client
+from mcp.shared.exceptions import MCPError
+from mcp_types import (
+    CreateMessageRequestParams,
+    CreateMessageResult,
+    ElicitRequestFormParams,
+    ElicitRequestParams,
+    ElicitResult,
+    ListRootsResult,
+    Root,
+    TextContent,
+)
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+from pydantic import FileUrl
 
 from . import node
-from .conformance import LEGACY, MODERN, Check, Report, Scenario, requirement_set, run_client_scenarios, run_server_set
+from .conformance import (
+    LEGACY,
+    MODERN,
+    Check,
+    Report,
+    Scenario,
+    requirement_set,
+    run_client_scenarios,
+    run_server_scenarios,
+    run_server_set,
+)
 from .eras import Eras
-from .everything import ROOT, command, everything, everything_process
+from .everything import command, everything, everything_process
 from .everything_offers import PROMPTS, RESOURCES
 from .everything_tools import TOOLS
 
@@ -32,8 +55,14 @@ _INSTALLING = pytest.mark.timeout(420)  # the first test that needs npm's packag
 
 @_INSTALLING
 async def test_the_everything_server_holds_both_server_sets() -> None:
-    async with everything_process() as url:
-        reports = await asyncio.gather(*(run_server_set(url, revision) for revision in _SCORED))
+    """With both eras, and with each alone: the era bridge is claimed from there."""
+    async with (
+        everything_process("both") as both,
+        everything_process("legacy") as legacy,
+        everything_process("modern") as modern,
+    ):
+        runs = ((both, LEGACY), (both, MODERN), (legacy, LEGACY), (modern, MODERN))
+        reports = await asyncio.gather(*(run_server_set(*run) for run in runs))
     for report in reports:
         print(report.table())
         assert len(report.scored) == _SCORED[report.revision]
@@ -55,10 +84,63 @@ async def test_a_server_that_lacks_an_era_fails_its_set() -> None:
 
 
 @_INSTALLING
-async def test_a_client_that_does_nothing_passes_nothing() -> None:
-    names = requirement_set("client", MODERN)[0][:2]
-    report = await run_client_scenarios([sys.executable, "-c", "pass"], names, MODERN)
-    assert [scenario.passed for scenario in report.scenarios] == [False, False], report.table()
+async def test_a_client_passes_what_it_does_and_nothing_else() -> None:
+    client = [sys.executable, str(Path(__file__).with_name("plain_client.py"))]
+    names = {LEGACY: ("tools_call", "auth/basic-cimd"), MODERN: ("request-metadata",)}
+    for revision, wanted in names.items():
+        assert set(wanted) <= set(requirement_set("client", revision)[0])
+        report = await run_client_scenarios(client, wanted, revision)
+        assert [row.name for row in report.scenarios if not row.passed] == [
+            name for name in wanted if name.startswith("auth/")
+        ], report.table()
+    idle = await run_client_scenarios([sys.executable, "-c", "pass"], names[MODERN], MODERN)
+    assert [row.passed for row in idle.scenarios] == [False], idle.table()
+
+
+@_INSTALLING
+async def test_an_extension_that_the_server_does_not_declare_is_not_covered() -> None:
+    async with everything() as url:
+        report = await run_server_scenarios(url, ["sep-2640-skills-enumeration"], MODERN)
+    assert not report.scenarios[0].covered
+    assert not report.scenarios[0].passed
+
+
+@pytest.mark.parametrize("eras", ["legacy", "modern"])
+async def test_every_question_can_be_asked_in_either_era(eras: Eras) -> None:
+    async def form(context: Any, params: ElicitRequestParams) -> ElicitResult:
+        assert isinstance(params, ElicitRequestFormParams)
+        return ElicitResult(action="accept", content=dict.fromkeys(params.requested_schema["properties"], "Ann"))
+
+    async def model(context: Any, params: CreateMessageRequestParams) -> CreateMessageResult:
+        return CreateMessageResult(role="assistant", content=TextContent(text="Good day"), model="a model")
+
+    async def roots(context: Any) -> ListRootsResult:
+        return ListRootsResult(roots=[Root(uri=FileUrl("file:///a/root"))])
+
+    asked = {
+        "test_elicitation": 'action=accept, content={"username": "Ann", "email": "Ann"}',
+        "test_sampling": "LLM response: Good day",
+        "test_input_required_result_list_roots": "Roots: file:///a/root",
+        "test_input_required_result_request_state": "state-ok",
+        "test_input_required_result_multiple_inputs": "Good day, Ann",
+        "test_input_required_result_multi_round": "Ann likes Ann",
+    }
+    given = {"test_elicitation": {"message": "Who?"}, "test_sampling": {"prompt": "Greet"}}
+    async with (
+        everything(eras) as url,
+        Client(url, elicitation_callback=form, sampling_callback=model, list_roots_callback=roots) as client,
+    ):
+        for tool, text in asked.items():
+            result = await client.call_tool(tool, given.get(tool, {}))
+            assert isinstance(result.content[0], TextContent)
+            assert text in result.content[0].text, tool
+    async with everything(eras) as url, Client(url) as incapable:
+        if eras == "legacy":
+            assert (await incapable.call_tool("test_sampling", given["test_sampling"])).is_error
+        else:
+            with pytest.raises(MCPError) as refused:
+                await incapable.call_tool("test_sampling", given["test_sampling"])
+            assert refused.value.code == -32021
 
 
 @pytest.mark.parametrize("eras", ["legacy", "modern", "both"])
@@ -74,7 +156,7 @@ async def test_the_old_transport_and_stdio_serve_the_same() -> None:
     alone: tuple[Eras, ...] = ("legacy", "modern")
     for eras in alone:
         program, *arguments = command(eras, "stdio")
-        async with Client(stdio_client(StdioServerParameters(command=program, args=arguments, cwd=ROOT))) as client:
+        async with Client(stdio_client(StdioServerParameters(command=program, args=arguments))) as client:
             assert (client.protocol_version in MODERN_PROTOCOL_VERSIONS) == (eras == "modern")
             await _finds_everything(client)
 
