@@ -25,7 +25,7 @@ JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
 ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"
 ID_JAG = "urn:ietf:params:oauth:token-type:id-jag"
-_STARTING_SECONDS = 30.0
+_STARTING_SECONDS = 60.0
 _ACTION = re.compile(r'action="([^"]+)"')
 
 

@@ -66,12 +66,12 @@ from .serving import serving
 
 NAME = "everything"
 Transport = Literal["http", "sse", "stdio"]
-ROOT = Path(__file__).resolve().parents[2]
-_MODULE = "tests.mcp_suite.everything"
+TESTS = Path(__file__).resolve().parents[1]
+_MODULE = "mcp_suite.everything"
 _RETRY_MILLISECONDS = 100
 _PUBLIC = CacheHint(ttl_ms=60_000, scope="public")
 _CACHED = ("tools/list", "prompts/list", "resources/list", "resources/templates/list", "resources/read")
-_STARTING_SECONDS = 30.0
+_STARTING_SECONDS = 60.0
 
 
 class EverythingServer(Server[Any]):
@@ -204,7 +204,7 @@ async def everything(
 def command(eras: Eras = "both", transport: Transport = "http", port: int = 0) -> list[str]:
     """How the server is started in a process of its own, from any folder and without any variable."""
     options = ("--eras", eras, "--transport", transport, "--port", str(port))
-    start = f"import runpy, sys; sys.path.insert(0, {str(ROOT)!r}); runpy.run_module({_MODULE!r}, run_name='__main__')"
+    start = f"import runpy, sys; sys.path.insert(0, {str(TESTS)!r}); runpy.run_module({_MODULE!r}, run_name='__main__')"
     return [sys.executable, "-c", start, *options]
 
 
