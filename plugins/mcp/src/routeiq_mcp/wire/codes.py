@@ -21,6 +21,9 @@ LIMITED: Final = -32005
 UNAVAILABLE: Final = -32004
 """The gateway's own: the server behind it is away, late, or not speaking the protocol."""
 
+REQUEST_TIMEOUT: Final = -32001
+"""Somebody did not answer in time; not one of the protocol's codes, but the one that its libraries use."""
+
 RESOURCE_NOT_FOUND: Final = -32002
 """Legacy only; the modern era says `INVALID_PARAMS`."""
 URL_ELICITATION_REQUIRED: Final = -32042

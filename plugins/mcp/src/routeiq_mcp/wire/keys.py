@@ -66,4 +66,4 @@ def is_logged(level: object, least: str | None) -> bool:
         return False
     if level not in LOG_LEVELS or least not in LOG_LEVELS:
         return True
-    return LOG_LEVELS.index(level) >= LOG_LEVELS.index(least)  # type: ignore[arg-type]
+    return LOG_LEVELS.index(level) >= LOG_LEVELS.index(least)
