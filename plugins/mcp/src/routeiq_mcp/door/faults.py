@@ -9,6 +9,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from routeiq_mcp.door import consent
 from routeiq_mcp.seams import Era, McpError
 from routeiq_mcp.wire import codes, messages
 from routeiq_sdk import RequestError, RouteIQError, StoreUnavailable
@@ -38,6 +39,11 @@ def known(error: BaseException) -> McpError:
         return _refused(error)
     if isinstance(error, StoreUnavailable):
         return McpError(codes.UNAVAILABLE, "the gateway's store is away; try again", {"retryAfter": 1})
+    wanted = consent.pages(error)
+    if wanted:
+        links = ", ".join(page.url for page in wanted)
+        asked = {"elicitations": [page.asked() for page in wanted]}
+        return McpError(codes.REFUSED, f"the user has to agree first, at {links}", asked)
     if isinstance(error, RouteIQError):
         # Texts of these are for operators.
         log.error("an MCP request failed: %s", error)

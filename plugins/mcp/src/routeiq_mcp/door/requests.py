@@ -73,13 +73,12 @@ class Modern:
             if method == "subscriptions/listen":
                 return await self._listen(ctx, face, owner, id, params)
             return await self._ask(ctx, face, owner, id, method, params, said)
-        except McpError as fault:
-            return replies.error(fault, id)
         except Exception as error:
             refusal = faults.refusal(error)
             if refusal is not None:
                 raise refusal from None
-            return replies.plain(faults.answer(id, error, "modern", method))
+            answer = faults.answer(id, error, "modern", method)
+            return replies.plain(answer, codes.HTTP_STATUS.get(answer["error"]["code"], 200))
 
     async def close(self) -> None:
         """End all streams, in the way that tells clients so."""
