@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from routeiq_mcp.seams import Era, Json, McpError, Peer, ServerFacts, Upstream
+from routeiq_mcp.upstream.failures import Failure
 from routeiq_sdk import Context, RequestError
 from routeiq_sdk.gateway import Clock
 from routeiq_sdk.values.delegation import ConsentNeeded
@@ -28,14 +29,6 @@ class Health:
     """When the server last answered."""
     era: Era | None = None
     version: str | None = None
-
-
-class Failure(McpError):
-    """A server that did not answer as it should. `kind` is what a counter says of it."""
-
-    def __init__(self, code: int, message: str, kind: str) -> None:
-        self.kind = kind
-        super().__init__(code, message)
 
 
 class WatchedUpstream:
