@@ -68,7 +68,7 @@ class HttpUpstream:
         return await self._in_time(self._in_its_era(ctx, modern, legacy))
 
     async def listen(self, ctx: Context, wanted: Json) -> AsyncGenerator[tuple[str, Json], None]:
-        """Listen to it, in a session of this listener's own when there are sessions."""
+        """Listen to it: in the legacy era to the caller's own session, or else to one of the listener's own."""
         verdict = await self._in_time(self._eras.verdict(ctx))
         heard = (
             self._listen_modern(ctx, verdict, wanted) if verdict.era == "modern" else self._listen_legacy(ctx, wanted)
@@ -161,19 +161,28 @@ class HttpUpstream:
 
     async def _listen_legacy(self, ctx: Context, wanted: Json) -> AsyncGenerator[tuple[str, Json], None]:
         uris = [uri for uri in wanted.get("resourceSubscriptions") or () if isinstance(uri, str)]
+        key = key_of(ctx, None, self._spec, self._caller.passed_on(ctx))
         for _ in range(2):
-            verdict = await self._in_time(self._eras.verdict(ctx))
-            session = await self._in_time(self._open(ctx, None, verdict))
+            session = self._sessions.of_caller(key)
+            own = session is None or session.listened  # a session has one such stream
+            if session is None or own:
+                verdict = await self._in_time(self._eras.verdict(ctx))
+                session = await self._in_time(self._open(ctx, None, verdict))
+            session.listened = True
             try:
-                async with aclosing(self._legacy.listen(ctx, session, uris, LISTEN_SECONDS)) as notifications:
-                    async for method, params in notifications:
-                        if is_wanted(wanted, method, params):
-                            yield method, params
+                with self._sessions.held(session):
+                    async with aclosing(self._legacy.listen(ctx, session, uris, LISTEN_SECONDS)) as notifications:
+                        async for method, params in notifications:
+                            if is_wanted(wanted, method, params):
+                                yield method, params
                 return
             except SessionLost:
                 session.alive = False
+                self._sessions.forget(session)
             finally:
-                self._end_later(session)
+                session.listened = False
+                if own:
+                    self._end_later(session)
 
     def _end_later(self, session: LegacySession) -> None:
         self._gateway.spawn(f"ends a session of {self.name}", partial(self._legacy.end, session))

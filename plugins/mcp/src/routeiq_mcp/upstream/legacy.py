@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -57,6 +58,7 @@ class LegacySession:
     facts: ServerFacts
     sent: Mapping[str, str] = field(repr=False, default_factory=dict)
     alive: bool = True
+    listened: bool = False
     log_level: str | None = None
 
     @property
@@ -110,6 +112,24 @@ class LegacyHttp:
         stream or ends it for good. Raises `SessionLost`, `McpError`."""
         for uri in uris:
             await self._ask(ctx, session, "resources/subscribe", {"uri": uri}, None, seconds)
+        try:
+            async with aclosing(self._hear(ctx, session, seconds)) as notifications:
+                async for notification in notifications:
+                    yield notification
+        finally:
+            if uris and session.alive:
+                self._gateway.spawn(f"unsubscribes at {self._caller.name}", partial(self._leave, ctx, session, uris))
+
+    async def _leave(self, ctx: Context, session: LegacySession, uris: list[str]) -> None:
+        for uri in uris:
+            try:
+                await self._ask(ctx, session, "resources/unsubscribe", {"uri": uri}, None, _REPLY_SECONDS)
+            except (McpError, Declined, SessionLost):
+                return
+
+    async def _hear(
+        self, ctx: Context, session: LegacySession, seconds: float
+    ) -> AsyncGenerator[tuple[str, Json], None]:
         cursor, idle = Cursor(), 0
         while idle < _MOST_RESUMPTIONS:
             idle += 1

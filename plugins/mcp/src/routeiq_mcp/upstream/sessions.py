@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
@@ -92,11 +92,24 @@ class Sessions(Generic[S]):
             self._tidy()
 
     def of_caller(self, key: SessionKey) -> S | None:
-        """Any session of this caller."""
-        for other, entry in self._entries.items():
+        """The session that this caller used last."""
+        for other, entry in reversed(self._entries.items()):
             if other.caller == key.caller and entry.session is not None and entry.session.alive:
                 return entry.session
         return None
+
+    @contextmanager
+    def held(self, session: S) -> Iterator[None]:
+        """While somebody listens, the session is not evicted."""
+        entries = [entry for entry in self._entries.values() if entry.session is session]
+        for entry in entries:
+            entry.users += 1
+        try:
+            yield
+        finally:
+            for entry in entries:
+                entry.users -= 1
+                entry.used_at = self._clock.monotonic()
 
     def forget(self, session: S) -> None:
         """The server does not know it any more."""
