@@ -47,11 +47,12 @@ def priming(id: str, retry: int | None = None) -> bytes:
 
 class Reader:
     """Puts frames together from a stream's chunks, however it is cut. Holds at most `most_bytes` of an unfinished
-    frame."""
+    frame, and looks at each byte once: a frame of megabytes costs no more than many small ones."""
 
     def __init__(self, most_bytes: int) -> None:
         self._most = most_bytes
-        self._rest = b""
+        self._rest: list[bytes] = []
+        self._waiting = 0
         self._held = 0
         self._after_cr = False
         self._first = True
@@ -64,22 +65,26 @@ class Reader:
         """The frames that `chunk` completes. Raises `TooLarge`."""
         if self._after_cr and chunk:
             self._after_cr = False
-            if chunk.startswith(b"\n"):
-                chunk = chunk[1:]
-        text = self._rest + chunk
-        if b"\r" in text:
-            self._after_cr = text.endswith(b"\r")
-            text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        lines = text.split(b"\n")
-        self._rest = lines.pop()
-        events = []
-        for line in lines:
-            event = self._line(line)
-            if event is not None:
-                events.append(event)
-        if self._held + len(self._rest) > self._most:
-            raise TooLarge(f"a frame of the event stream is larger than {self._most} bytes")
+            chunk = chunk.removeprefix(b"\n")
+        events: list[Event] = []
+        if b"\n" in chunk or b"\r" in chunk:
+            lines = b"".join((*self._rest, chunk)).splitlines(keepends=True)
+            self._after_cr = lines[-1].endswith(b"\r")
+            unfinished = b"" if lines[-1].endswith((b"\n", b"\r")) else lines.pop()
+            self._rest, self._waiting = [unfinished], len(unfinished)
+            for line in lines:
+                event = self._line(line.rstrip(b"\r\n"))
+                if event is not None:
+                    events.append(event)
+        elif chunk:
+            self._rest.append(chunk)
+            self._waiting += len(chunk)
+        self._check(self._held + self._waiting)
         return events
+
+    def _check(self, size: int) -> None:
+        if size > self._most:
+            raise TooLarge(f"a frame of the event stream is larger than {self._most} bytes")
 
     def _line(self, line: bytes) -> Event | None:
         if self._first:
@@ -92,8 +97,9 @@ class Reader:
         if field == b"data":
             self._data.append(value)
             self._held += len(value)
+            self._check(self._held)
         elif field == b"event":
-            self._name = value.decode(errors="replace")
+            self._name = value.decode(errors="replace") or "message"
         elif field == b"id" and b"\0" not in value:
             self._id = value.decode(errors="replace")
         elif field == b"retry" and value.isdigit():
