@@ -123,7 +123,16 @@ class Face(Protocol):
         """What `initialize` and `server/discover` answer."""
 
     async def request(self, ctx: Context, method: str, params: Json, peer: Peer) -> Json:
-        """Answer a request of the protocol, in the modern form. Raises `McpError`, or `RequestError` for a refusal."""
+        """Answer a request of the protocol, in the modern form.
+
+        Raises `McpError`, `RequestError` for a refusal, `ConsentNeeded` when the caller has to agree first.
+        """
+
+    async def tool(self, ctx: Context, name: str) -> Json | None:
+        """The definition of a tool as the caller sees it in the list; `None` when it is not there, or not known yet.
+
+        The door asks it before each `tools/call` (headers repeat arguments), so it must be a look-up.
+        """
 
     def listen(self, ctx: Context, wanted: Json) -> AsyncIterator[tuple[str, Json]]:
         """Notifications for `subscriptions/listen` and for a legacy client's GET stream."""

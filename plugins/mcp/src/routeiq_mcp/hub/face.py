@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from routeiq_mcp.hub.asking import METHOD_NOT_FOUND
 from routeiq_mcp.hub.catalog import Catalogs
 from routeiq_mcp.hub.facts import Facts, extension_of
-from routeiq_mcp.hub.limits import Limits
 from routeiq_mcp.hub.listening import Listening, part_of
 from routeiq_mcp.hub.server import PROTOCOL, Server
 from routeiq_mcp.hub.spec import FaceSpec
 from routeiq_mcp.hub.things import COMPLETE, GET, PROMPTS, READ, RESOURCES, TEMPLATES, Things
-from routeiq_mcp.hub.tools import LIST, Tools, attributes_of, requested
+from routeiq_mcp.hub.tools import LIST, Tools
+from routeiq_mcp.hub.walking import Walking, attributes_of
 from routeiq_mcp.seams import Json, McpError, Peer, ServerFacts
 from routeiq_sdk import Context, Gateway
 from routeiq_sdk.values.tools import ToolCall, ToolResult
@@ -33,7 +33,7 @@ class Parts:
     tools: Tools
     things: Things
     facts: Facts
-    limits: Limits
+    walking: Walking
     listening: Listening
 
 
@@ -71,6 +71,10 @@ class HubFace:
             return {"resultType": "complete"}
         return await self._extension(ctx, method, params, peer)
 
+    async def tool(self, ctx: Context, name: str) -> Json | None:
+        """The definition of a tool, as far as it is known."""
+        return await self._parts.tools.look_up(ctx, self.spec, name)
+
     async def listen(self, ctx: Context, wanted: Json) -> AsyncIterator[tuple[str, Json]]:
         """Notifications that belong to no request."""
         told = wanted.get("resourceSubscriptions")
@@ -92,10 +96,9 @@ class HubFace:
         call = ToolCall(PROTOCOL, server.name, method, {}, attributes=attributes_of(self.spec, server))
 
         async def run(allowed: ToolCall) -> ToolResult:
-            async with self._parts.limits.held(server):
-                return ToolResult(await requested(ctx, self._parts.gateway, server, method, params, peer))
+            return ToolResult(await self._parts.walking.ask(ctx, server, method, params, peer))
 
-        return (await self._parts.gateway.tools.call(ctx, call, run)).content
+        return await self._parts.walking.call(ctx, server, call, run)
 
     async def _server_of(self, ctx: Context, method: str) -> Server:
         extension = extension_of(method)

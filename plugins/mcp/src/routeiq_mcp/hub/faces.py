@@ -92,10 +92,8 @@ class HubFaces:
         alone = registry.find(name)
         if alone is not None:
             return FaceSpec(alone.name, (alone,), prefixed=False)
-        found = registry.named(part.strip() for part in name.split(","))
-        if not found:
-            return None
-        return self._narrowed(FaceSpec(name, found), registry, asked)
+        several = registry.named(part.strip() for part in name.split(","))
+        return self._narrowed(FaceSpec(name, several), registry, asked) if several else None
 
     def _narrowed(self, spec: FaceSpec, registry: Registry, asked: tuple[str | None, str | None]) -> FaceSpec:
         names = [part.strip() for told in asked if told is not None for part in told.split(",") if part.strip()]

@@ -28,6 +28,7 @@ from routeiq_mcp.hub.specs import Opening, inside_server, server_of, spec_of
 from routeiq_mcp.hub.things import Things
 from routeiq_mcp.hub.tools import Tools
 from routeiq_mcp.hub.uris import Remembered
+from routeiq_mcp.hub.walking import Walking
 from routeiq_mcp.rows import ServerRow
 from routeiq_sdk import ConfigError, Gateway, PluginError, RouteIQError
 
@@ -49,15 +50,16 @@ class Hub:
         self._fixed: list[Server] = []
         self._added: dict[str, tuple[Added, Server]] = {}
         self._taking = asyncio.Lock()
-        catalogs, limits, remembered = Catalogs(gateway, self.pins), Limits(gateway), Remembered()
+        catalogs, walking = Catalogs(gateway, self.pins), Walking(gateway, Limits(gateway))
+        remembered = Remembered()
         bounds: dict[str, Any] = {"page": config.page_size, "recheck": config.pins.recheck_seconds}
         self.parts = Parts(
             gateway=gateway,
             catalogs=catalogs,
-            tools=Tools(gateway, catalogs, self.pins, limits, remembered, **bounds),
-            things=Things(gateway, limits, remembered, **bounds),
+            tools=Tools(gateway, catalogs, self.pins, walking, remembered, **bounds),
+            things=Things(gateway, walking, remembered, **bounds),
             facts=Facts(gateway.clock),
-            limits=limits,
+            walking=walking,
             listening=Listening(config.listeners),
         )
         self.faces = HubFaces(lambda: self.registry, config.virtual_servers, self.parts)

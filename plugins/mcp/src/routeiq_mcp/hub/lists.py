@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from routeiq_mcp.seams import Json, McpError, Peer, Upstream
+from routeiq_mcp.seams import Era, Json, McpError, Peer, Upstream
 from routeiq_sdk import Context
 from routeiq_sdk.gateway import Clock
 from routeiq_sdk.values.delegation import ConsentNeeded
@@ -32,8 +32,8 @@ _SHARED = ""
 class Silent:
     """Stands in for the client where a list is asked for that others will see, too: it takes and answers nothing."""
 
-    era = "modern"
-    version = "2026-07-28"
+    era: Era = "modern"
+    version: str = "2026-07-28"
     capabilities: Json = {}
     info: Json | None = None
     log_level: str | None = None
@@ -46,7 +46,7 @@ class Silent:
         raise McpError(-32601, "a list is asked for in nobody's name, so nobody can be asked")
 
 
-SILENT: Peer = Silent()  # type: ignore[assignment]  # its attributes are constants
+SILENT: Peer = Silent()
 
 
 @dataclass(eq=False, slots=True)

@@ -11,13 +11,12 @@ from typing import Any
 
 from routeiq_mcp.hub.asking import UNAVAILABLE, Answers, ask_all, caching
 from routeiq_mcp.hub.cursors import INVALID, page_of
-from routeiq_mcp.hub.limits import Limits
 from routeiq_mcp.hub.lists import KEYS, Listed
 from routeiq_mcp.hub.policy import SEPARATOR
 from routeiq_mcp.hub.server import PROTOCOL, Server
 from routeiq_mcp.hub.spec import FaceSpec
-from routeiq_mcp.hub.tools import attributes_of, requested
 from routeiq_mcp.hub.uris import Remembered, matches, named, shown
+from routeiq_mcp.hub.walking import Walking, attributes_of
 from routeiq_mcp.seams import Json, McpError, Peer
 from routeiq_sdk import Context, Gateway
 from routeiq_sdk.values.tools import ToolCall, ToolResult
@@ -31,9 +30,11 @@ _PERMISSION = {RESOURCES: READ, TEMPLATES: READ, PROMPTS: GET}
 class Things:
     """What a face has besides tools."""
 
-    def __init__(self, gateway: Gateway, limits: Limits, remembered: Remembered, *, page: int, recheck: float) -> None:
+    def __init__(
+        self, gateway: Gateway, walking: Walking, remembered: Remembered, *, page: int, recheck: float
+    ) -> None:
         self._gateway = gateway
-        self._limits = limits
+        self._walking = walking
         self._page = page
         self._recheck = recheck
         self._remembered = remembered
@@ -92,7 +93,7 @@ class Things:
             raise McpError(INVALID, "completion/complete needs ref: a prompt's name or a resource's uri")
         if method not in await self._gateway.tools.permitted(ctx, PROTOCOL, server.name, (method,)):
             raise McpError(INVALID, "there is no such prompt or resource")
-        return await requested(ctx, self._gateway, server, COMPLETE, asked, peer)
+        return await self._walking.ask(ctx, server, COMPLETE, asked, peer)
 
     async def owner(self, ctx: Context, face: FaceSpec, uri: str) -> tuple[Server, str]:
         """Whose resource a URI is, and its own name there. Raises `McpError`."""
@@ -174,11 +175,9 @@ class Things:
         call = ToolCall(PROTOCOL, server.name, method, told, attributes=attributes_of(face, server))
 
         async def run(allowed: ToolCall) -> ToolResult:
-            async with self._limits.held(server):
-                asked = {**params, **allowed.arguments}
-                return ToolResult(await requested(ctx, self._gateway, server, method, asked, peer))
+            return ToolResult(await self._walking.ask(ctx, server, method, {**params, **allowed.arguments}, peer))
 
-        result = (await self._gateway.tools.call(ctx, call, run)).content
+        result = await self._walking.call(ctx, server, call, run)
         self._remembered.note(server, server.caller(ctx), result)
         return result
 

@@ -13,15 +13,15 @@ from typing import Any
 from routeiq_mcp.hub.asking import UNAVAILABLE, Answers, ask_all, caching
 from routeiq_mcp.hub.catalog import QUARANTINED, Catalog, Catalogs
 from routeiq_mcp.hub.cursors import INVALID, page_of
-from routeiq_mcp.hub.limits import Limits
 from routeiq_mcp.hub.lists import INTERNAL, Listed
 from routeiq_mcp.hub.pins import Pins
 from routeiq_mcp.hub.policy import SEPARATOR
 from routeiq_mcp.hub.server import PROTOCOL, Server
 from routeiq_mcp.hub.spec import FaceSpec
 from routeiq_mcp.hub.uris import Remembered
+from routeiq_mcp.hub.walking import Walking, attributes_of
 from routeiq_mcp.seams import Json, McpError, Peer
-from routeiq_sdk import Context, Gateway, RequestError
+from routeiq_sdk import Context, Gateway, RequestError, RouteIQError
 from routeiq_sdk.values.tools import ToolCall, ToolResult
 
 LIST = "tools/list"
@@ -55,7 +55,7 @@ class Tools:
         gateway: Gateway,
         catalogs: Catalogs,
         pins: Pins,
-        limits: Limits,
+        walking: Walking,
         remembered: Remembered,
         *,
         page: int,
@@ -64,7 +64,7 @@ class Tools:
         self._gateway = gateway
         self._catalogs = catalogs
         self._pins = pins
-        self._limits = limits
+        self._walking = walking
         self._remembered = remembered
         self._page = page
         self._recheck = recheck
@@ -110,18 +110,27 @@ class Tools:
         )
 
         async def run(allowed: ToolCall) -> ToolResult:
-            server.policy.check_parameters(tool, allowed.arguments)
-            async with self._limits.held(server):
-                asked = {**params, "name": tool}
-                if arguments is not None or allowed.arguments:
-                    asked["arguments"] = allowed.arguments
-                result = await requested(ctx, self._gateway, server, "tools/call", asked, peer)
+            asked = {**params, "name": tool}
+            if arguments is not None or allowed.arguments:
+                asked["arguments"] = allowed.arguments
+            result = await self._walking.ask(ctx, server, "tools/call", asked, peer)
             return ToolResult(result, is_error=bool(result.get("isError")))
 
-        result = (await self._gateway.tools.call(ctx, call, run)).content
+        result = await self._walking.call(ctx, server, call, run)
         if len(face.servers) > 1:
             self._remembered.note(server, server.caller(ctx), result)
         return result
+
+    async def look_up(self, ctx: Context, face: FaceSpec, name: str) -> Json | None:
+        """The definition of a tool under the face's name; `None` when it is not there or its server is away."""
+        try:
+            server, tool = await self._owner(ctx, face, name)
+        except (McpError, RouteIQError):
+            return None
+        listed = server.lists.peek(LIST, server.caller(ctx))
+        if listed is None:
+            return None
+        return (await self._catalogs.of(ctx, server, listed)).tools.get(tool)
 
     async def _ask(self, ctx: Context, face: FaceSpec, older: float = 0.0) -> Answers[tuple[Listed, Catalog]]:
         async def ask(server: Server) -> tuple[Listed, Catalog]:
@@ -251,28 +260,3 @@ class Tools:
 def unknown(name: str) -> McpError:
     """The refusal of a tool that is not there, or not for this caller."""
     return McpError(INVALID, f"Unknown tool: {name}")
-
-
-def attributes_of(face: FaceSpec, server: Server) -> dict[str, str]:
-    """Facts of a call for its record."""
-    found = {"auth_mode": server.auth_mode}
-    if face.virtual:
-        found["virtual_server"] = face.name
-    facts = server.known_facts
-    if facts is not None:
-        found["upstream_era"] = facts.era
-        if facts.versions:
-            found["upstream_version"] = facts.versions[0]
-    return found
-
-
-async def requested(ctx: Context, gateway: Gateway, server: Server, method: str, params: Json, peer: Peer) -> Json:
-    """Ask a server, and note how it is doing."""
-    try:
-        result = await server.upstream.request(ctx, method, params, peer)
-    except Exception as error:
-        if not isinstance(error, McpError | RequestError) or hasattr(error, "kind"):
-            server.note(error, gateway.clock.now_ns())  # `kind`: it is no answer of the server's
-        raise
-    server.note(None, gateway.clock.now_ns())
-    return result
