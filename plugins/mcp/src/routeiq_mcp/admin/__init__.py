@@ -1,0 +1,1 @@
+"""Servers that administrators add, change and remove at run time, and tools that they approve."""

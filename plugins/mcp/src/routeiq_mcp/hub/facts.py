@@ -1,0 +1,97 @@
+"""What a face says of itself: what its servers say, put together.
+
+The versions of the protocol that clients may speak are the door's matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from routeiq_mcp.hub.asking import ask_all
+from routeiq_mcp.hub.server import Server
+from routeiq_mcp.hub.spec import FaceSpec
+from routeiq_mcp.seams import Json, ServerFacts
+from routeiq_sdk import Context
+from routeiq_sdk.gateway import Clock
+
+VERSION = "0.1.0"
+EXTENSIONS: Mapping[str, tuple[str, ...]] = {
+    "io.modelcontextprotocol/skills": ("skills/", "resources/directory/"),
+    "io.modelcontextprotocol/tasks": ("tasks/",),
+    "io.modelcontextprotocol/ui": (),
+}
+"""Extensions that a face of several servers can serve, with how their methods begin."""
+_KEPT_SECONDS = 60.0
+_LONGEST = 16_000
+
+
+class Facts:
+    """Asks servers what they are, and puts the answers together."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    async def of(self, ctx: Context, face: FaceSpec) -> ServerFacts:
+        """What the face is. Raises what the server raises when it is one alone."""
+        answers = await ask_all(face, self._clock, lambda server: self.of_server(ctx, server))
+        if face.alone:
+            server, facts = answers.found[0]
+            capabilities = _without(facts.capabilities, face)
+            return ServerFacts(
+                {**capabilities, "tools": {**(capabilities.get("tools") or {}), "listChanged": True}}
+                if "tools" in capabilities
+                else capabilities,
+                facts.info,
+                server.instructions or facts.instructions,
+                facts.era,
+                facts.versions,
+            )
+        capabilities = _without(_merged([facts.capabilities for _, facts in answers.found]), face)
+        info = {"name": f"routeiq-{face.name}", "version": VERSION, "title": face.description or face.name}
+        return ServerFacts(capabilities, info, _instructions(answers.found))
+
+    async def of_server(self, ctx: Context, server: Server) -> ServerFacts:
+        """What one server is. Kept for a while, unless it may tell each caller something else."""
+        if server.known_facts is not None and not server.per_caller and self._clock.monotonic() < server.facts_until:
+            return server.known_facts
+        facts = await server.upstream.facts(ctx)
+        server.known_facts = facts
+        server.facts_until = self._clock.monotonic() + _KEPT_SECONDS
+        return facts
+
+
+def extension_of(method: str) -> str | None:
+    """The extension whose method this is."""
+    return next((name for name, begins in EXTENSIONS.items() if method.startswith(begins) and begins), None)
+
+
+def _merged(all_capabilities: Sequence[Json]) -> dict[str, Any]:
+    """What any of the servers can do. `tools` always: a server that is away now may be back soon."""
+    merged: dict[str, Any] = {"tools": {"listChanged": True}}
+    for capabilities in all_capabilities:
+        for name in ("prompts", "resources", "completions", "logging"):
+            told = capabilities.get(name)
+            if isinstance(told, Mapping):
+                merged[name] = {**merged.get(name, {}), **{key: True for key, value in told.items() if value is True}}
+    extensions: dict[str, list[Any]] = {}
+    for capabilities in all_capabilities:
+        told = capabilities.get("extensions")
+        for name, settings in told.items() if isinstance(told, Mapping) else ():
+            extensions.setdefault(name, []).append(settings)
+    served = {name: settings[0] for name, settings in extensions.items() if len(settings) == 1 and name in EXTENSIONS}
+    if served:
+        merged["extensions"] = served
+    return merged
+
+
+def _without(capabilities: Json, face: FaceSpec) -> dict[str, Any]:
+    hidden = {name for name, shown in (("resources", face.resources), ("prompts", face.prompts)) if not shown}
+    return {name: value for name, value in capabilities.items() if name not in hidden}
+
+
+def _instructions(found: Sequence[tuple[Server, ServerFacts]]) -> str | None:
+    told = [
+        f"# {server.prefix}\n{text}" for server, facts in found if (text := server.instructions or facts.instructions)
+    ]
+    return "\n\n".join(told)[:_LONGEST] or None

@@ -1,0 +1,1 @@
+"""Tools over plain HTTP, in LiteLLM's shapes."""
