@@ -25,8 +25,8 @@ STAMP = HOME / "installed"
 SUITES = ("plugin_sdk/tests", "core/tests", "plugins", "tests")
 GROUPS = ("test", "docs", "dev")
 _SHOWN_LINES = 40
-# Imports all that ours import, so that it is compiled once and not by each of a thousand processes: uv compiles nothing,
-# and many machines tell Python to write no bytecode.
+# Imports all that ours import, so that it is compiled once and not by each of a thousand processes: uv compiles
+# nothing, and many machines tell Python to write no bytecode.
 _COMPILE = """
 import contextlib, importlib, pkgutil
 for ours in [found.name for found in pkgutil.iter_modules() if found.name.startswith("routeiq")]:
