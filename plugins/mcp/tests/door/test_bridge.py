@@ -338,7 +338,7 @@ async def consenting(**bounds: Any) -> AsyncIterator[tuple[World, Consents]]:
     scripted.tools["guarded"] = guarded
     async with serving(scripted, **bounds) as world:
         for gateway in world.gateways:
-            gateway.delegation = consents  # type: ignore[attr-defined]
+            gateway.delegation = consents  # type: ignore[assignment]
         yield world, consents
 
 
