@@ -63,6 +63,8 @@ class ModernPeer:
         self.capabilities = capabilities
         self.info = info
         self.log_level = log_level
+        self.lacked: McpError | None = None
+        """The first question that could not be asked, because the client lacks what it needs."""
         self._call = call
         self._asked = 0
 
@@ -80,6 +82,7 @@ class ModernPeer:
     async def ask(self, method: str, params: Json) -> Json:
         needed = lacking(self.capabilities, self.version, method, params)
         if needed is not None:
+            self.lacked = self.lacked or cannot(needed)
             raise cannot(needed)
         self._asked += 1
         return await self._call.ask(f"{method.partition('/')[0]}-{self._asked}", method, params)
