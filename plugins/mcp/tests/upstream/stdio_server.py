@@ -73,7 +73,8 @@ def main() -> None:
             }
             say({"id": id, "result": result})
         elif method == "tools/list":
-            say({"id": id, "result": {"tools": [], "cancelled": cancelled}})
+            tools = [{"name": name, "inputSchema": {"type": "object"}} for name in ("environment", "pid")]
+            say({"id": id, "result": {"tools": tools, "cancelled": cancelled}})
             say({"method": "notifications/tools/list_changed"})
         elif method == "tools/call":
             call(id, params["name"], params, waiting)
