@@ -137,7 +137,7 @@ class Tools:
             listed = await server.lists.get(ctx, LIST, server.caller(ctx), older=older)
             return listed, await self._catalogs.of(ctx, server, listed)
 
-        nothing = Listed((), 0.0, float("inf"), 0, True), Catalog({}, {})
+        nothing = Listed((), 0.0, float("inf"), 86_400_000, False), Catalog({}, {})
         return await ask_all(face, self._gateway.clock, ask, absent=nothing)
 
     async def _visible(self, ctx: Context, face: FaceSpec, answers: Answers[tuple[Listed, Catalog]]) -> Sequence[Json]:
