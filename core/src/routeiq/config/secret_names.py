@@ -27,6 +27,7 @@ _CONTAINERS = frozenset(
     {"alert_to_webhook_url", "env", "env_vars", "extra_headers", "generic_logger_headers", "headers", "static_headers"}
 )
 _LEAST_UNNAMED = 16
+_WORDS = frozenset({"none", "required"})  # of `auth`, where it says whether and not how: masking them would hide prose
 
 SECRET_PATHS = frozenset({("routeiq", "state", "url")})
 """Keys that hold a secret although their name alone does not say so."""
@@ -50,7 +51,9 @@ def secrets_in(value: Any, key: str = "") -> Iterator[Secret]:
     telling name only what may be one: `application/json` is none."""
     if isinstance(value, Secret):
         told = value.reveal()
-        if names_a_secret(key) or (len(told) >= _LEAST_UNNAMED and any(letter.isdigit() for letter in told)):
+        if (names_a_secret(key) and told not in _WORDS) or (
+            len(told) >= _LEAST_UNNAMED and any(letter.isdigit() for letter in told)
+        ):
             yield value
     elif isinstance(value, Mapping):
         for name, item in value.items():

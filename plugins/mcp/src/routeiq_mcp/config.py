@@ -36,6 +36,11 @@ class VirtualServer(PluginConfig):
     scopes: tuple[str, ...] = Field((), description="OAuth scopes that its clients are told to ask for.")
     description: str | None = Field(None, description="What it is for.")
 
+    @field_validator("auth", mode="before")
+    @classmethod
+    def _word(cls, value: Any) -> Any:
+        return value.reveal() if isinstance(value, Secret) else value  # elsewhere a key of this name is a credential
+
     @model_validator(mode="after")
     def _knows_its_callers(self) -> VirtualServer:
         if self.auth == "none" and (self.teams or self.keys or self.users or self.scopes):
