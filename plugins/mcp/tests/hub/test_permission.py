@@ -84,9 +84,9 @@ async def test_parameters_that_are_not_allowed_never_reach_the_server_and_cost_n
     async with world(Scripted("a", tool("x"), tool("y")), servers={"a": row}) as w:
         assert await w.text("a", "x", status="open") == "a/x"
         assert await w.text("a", "y", anything="goes") == "a/y"
-        with pytest.raises(RequestError, match=r"\['limit'\] are not allowed for tool x") as refused:
+        with pytest.raises(McpError, match=r"\['limit'\] are not allowed for tool x") as refused:
             await w.ask("a", "tools/call", name="x", arguments={"status": "open", "limit": 10})
-        assert refused.value.status == 403
+        assert refused.value.data["status"] == 403
         assert w["a"].count("tools/call") == 2
         assert [each.price for each in w.gateway.tools.calls] == [10_000_000, 10_000_000, 0]
 

@@ -25,9 +25,9 @@ async def test_a_tool_that_changed_is_hidden_and_refused_until_it_is_approved() 
         w["a"].lists["tools"][0] = tool("x", "does it, and tells everybody")
         changed(w)
         assert await w.names("a") == ["y"]
-        with pytest.raises(RequestError, match="quarantine") as refused:
+        with pytest.raises(McpError, match="quarantine") as refused:
             await w.text("a", "x")
-        assert (refused.value.status, refused.value.code) == (403, "tool_quarantined")
+        assert refused.value.data == {"status": 403, "code": "tool_quarantined"}
         assert w["a"].count("tools/call") == 0
         (told,) = [event for event in w.gateway.events if event.payload["what"] == "quarantined"]
         assert (told.payload["server"], told.payload["tool"]) == ("a", "x")
@@ -63,7 +63,7 @@ async def test_a_call_alone_notices_a_change_once_the_recheck_is_due() -> None:
         w.gateway.clock.advance(99)
         assert await w.text("a", "x") == "a/x"
         w.gateway.clock.advance(2)
-        with pytest.raises(RequestError, match="quarantine"):
+        with pytest.raises(McpError, match="quarantine"):
             await w.text("a", "x")
 
 
@@ -97,7 +97,7 @@ async def test_only_what_the_administrator_saw_is_approved() -> None:
 async def test_with_approve_all_nothing_is_there_before_it_is_approved() -> None:
     async with world(Scripted("a", tool("x"), tool("y")), pins={"first_sight": "approve_all"}) as w:
         assert await w.names("a") == []
-        with pytest.raises(RequestError, match="quarantine"):
+        with pytest.raises(McpError, match="quarantine"):
             await w.text("a", "x")
         await w.hub.pins.approve("a", "x")
         assert await w.names("a") == ["x"]
@@ -142,7 +142,7 @@ async def test_pinned_tools_of_the_yaml_are_the_only_ones_and_as_they_are_writte
     servers = {"a": {"pinned_tools": pinned}}
     async with world(Scripted("a", tool("x"), tool("y"), tool("z")), servers=servers) as w:
         assert await w.names("a") == ["x"]
-        with pytest.raises(RequestError, match="quarantine"):
+        with pytest.raises(McpError, match="quarantine"):
             await w.text("a", "y")
         with pytest.raises(McpError, match="Unknown tool"):
             await w.ask("a", "tools/call", name="z")

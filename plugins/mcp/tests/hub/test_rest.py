@@ -75,8 +75,8 @@ async def test_rest_is_no_way_around_permission_and_quarantine() -> None:
         assert refused.value.status == 403
         w["git"].lists["tools"] = [tool("log", "changed")]
         w.hub.registry.servers["git"].lists.drop()
-        with pytest.raises(RequestError, match="quarantine"):
-            await called(w, server_id="git", name="log")
+        status, told = await called(w, server_id="git", name="log")
+        assert (status, told["detail"]["error"]) == (403, "tool_quarantined")
         assert w["git"].count("tools/call") == 0
 
 
