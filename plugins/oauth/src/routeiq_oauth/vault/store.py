@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from routeiq_oauth.vault.database import Database
@@ -129,9 +129,9 @@ class Store:
                     done += await self.replace(kept, kept.grant)
         return done
 
-    async def _all(self, where: object) -> Sequence[Kept]:
+    async def _all(self, where: ColumnElement[bool]) -> Sequence[Kept]:
         async with self._database.read() as connection:
-            query = select(tokens).where(where)  # type: ignore[arg-type]
+            query = select(tokens).where(where)
             rows = (await connection.execute(query.order_by(tokens.c.upstream, tokens.c.tenant))).all()
         return [self._opened(row) for row in rows]
 
@@ -154,7 +154,7 @@ class Store:
         return Kept(owner, row.upstream, row.issuer, row.version, grant, row.created_at, row.updated_at)
 
 
-def _this(kept: Kept) -> tuple[object, ...]:
+def _this(kept: Kept) -> tuple[ColumnElement[bool], ...]:
     return (
         tokens.c.tenant == kept.owner.tenant,
         tokens.c.user == kept.owner.user,
