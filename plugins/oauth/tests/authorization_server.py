@@ -1,5 +1,5 @@
-"""An authorization server over HTTP on loopback, of the tests' own: every grant that delegation uses, refresh tokens that
-rotate and die when used twice, counts of what it was asked, and trouble on demand."""
+"""An authorization server over HTTP on loopback, of the tests' own: every grant that delegation uses, refresh tokens
+that rotate and die when used twice, counts of what it was asked, and trouble on demand."""
 
 from __future__ import annotations
 

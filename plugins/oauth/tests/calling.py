@@ -1,4 +1,4 @@
-"""A plugin of the tests that calls upstreams with delegation's headers as an adapter does, and one that knows callers."""
+"""A plugin that calls upstreams as an adapter does, with delegation's headers, and one that knows callers."""
 
 from __future__ import annotations
 
