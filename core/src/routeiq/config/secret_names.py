@@ -14,8 +14,8 @@ _EXACT = frozenset(
     {
         "api_key", "apikey", "auth", "auth_value", "authorization", "aws_access_key_id", "bearer", "client_assertion",
         "client_key", "connection_string", "cookie", "credentials", "database_url", "dsn", "master_key", "passphrase",
-        "passwd", "password", "pepper", "private_key", "redis_url", "salt", "salt_key", "secret", "secret_key", "signing_key",
-        "token", "webhook_url",
+        "passwd", "password", "pepper", "private_key", "redis_url", "salt", "salt_key", "secret", "secret_key",
+        "signing_key", "token", "webhook_url",
     }
 )  # fmt: skip
 _ENDINGS = (
