@@ -30,10 +30,15 @@ def opener(start: StartGateway, folder: PluginFolder) -> Open:
         folder.install(name, source, kind=kind)
 
     async def open_gateway(
-        upstreams: dict[str, Any], *, untrusted: bool = False, routeiq: dict[str, Any] | None = None, **oauth: Any
+        upstreams: dict[str, Any],
+        *,
+        untrusted: bool = False,
+        routeiq: dict[str, Any] | None = None,
+        more_plugins: dict[str, Any] | None = None,
+        **oauth: Any,
     ) -> TestGateway:
         calling = {"upstreams": upstreams, "untrusted": untrusted}
-        plugins = {"oauth": oauth, "test-callers": {}, "test-calling": calling}
+        plugins = {"oauth": oauth, "test-callers": {}, "test-calling": calling, **(more_plugins or {})}
         return await start(
             {
                 "model_list": [],
