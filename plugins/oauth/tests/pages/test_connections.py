@@ -79,7 +79,7 @@ async def test_whoever_leaves_takes_their_grants_along(
     for user, key in (("alice", ALICE), ("bob", BOB)):
         server.user = user
         await connect(running, "mcp:a", key)
-    plugin = next(member.plugin for member in running.runtime.plugins.members if member.name == "oauth")
+    plugin = next(member.instance for member in running.runtime.plugins.members if member.name == "oauth")
     await plugin.emit(
         [
             Event("routeiq.scim.v1", 0, {"what": "user.updated", "id": "bob"}),

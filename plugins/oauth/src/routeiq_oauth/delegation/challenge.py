@@ -33,7 +33,7 @@ def demand_of(challenge: Challenge | None) -> Demand:
     scope = params.get("scope")
     return Demand(
         error=params.get("error"),
-        scopes=scopes_of(scope) if scope is not None else None,
+        scopes=(scopes_of(scope) or None) if scope is not None else None,
         resource_metadata=params.get("resource_metadata"),
     )
 

@@ -52,7 +52,8 @@ class Connections:
             open_questions = [one async for one in self._outbound.questions.of_user(Owner.of(visitor.principal).user)]
         except StoreUnavailable as error:
             raise told(error, "your connections") from None
-        body = _list(rows, open_questions, self._browsers.csrf(visitor), self._now())
+        csrf = self._browsers.csrf(visitor)
+        body = joined((_list(rows, open_questions, csrf, self._now()), _way_out(visitor, csrf)))
         return page("Connections", body, headers=self._browsers.cookie(visitor))
 
     async def disconnect(self, request: HttpRequest) -> HttpResponse:
@@ -273,6 +274,12 @@ def _list(rows: Sequence[Kept], asked: Sequence[Question], csrf: Markup, now: in
         return markup("<p>You are connected to nothing, and nothing asks you.</p>")
     head = markup("<tr><th>Upstream</th><th>State</th><th>Scopes</th><th></th></tr>")
     return markup("<table>{head}{lines}</table>", head=head, lines=joined(lines))
+
+
+def _way_out(visitor: Visitor, csrf: Markup) -> Markup:
+    if not visitor.by_key:
+        return Markup("")
+    return markup('<form method="post" action="/connections/logout">{csrf}<button>Sign out</button></form>', csrf=csrf)
 
 
 def _row(kept: Kept, now: int) -> dict[str, Any]:

@@ -35,6 +35,8 @@ class Visitor:
     principal: Principal
     browser: str
     new: bool
+    by_key: bool = False
+    """Signed in by the form, so that it can be signed out here."""
 
     def __repr__(self) -> str:
         return f"Visitor({self.principal.id!r})"
@@ -68,7 +70,7 @@ class Browsers:
         if key is None or browser is None:
             return None
         try:
-            return Visitor(await self._gateway.identify(context, key), browser, False)
+            return Visitor(await self._gateway.identify(context, key), browser, False, by_key=True)
         except RequestError as error:
             if error.status >= 500:
                 raise
