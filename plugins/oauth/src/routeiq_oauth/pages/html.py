@@ -87,7 +87,9 @@ def security_headers(leads_to: Iterable[str] = ()) -> dict[str, str]:
 def _source(url: str) -> str:
     """The origin of a URL, or its scheme alone for an app's own scheme, as a policy's source."""
     parts = urlsplit(url)
-    source = f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("http", "https") and parts.netloc else parts.scheme + ":"
+    source = (
+        f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("http", "https") and parts.netloc else parts.scheme + ":"
+    )
     if not source.isascii() or any(letter in source for letter in " ;,'\"\t\r\n"):
         raise ValueError("an address that no policy can name")
     return source
