@@ -5,9 +5,49 @@ No decision is taken here.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from routeiq_oauth.config import OAuthConfig
-from routeiq_sdk import Plugin
+from routeiq_oauth.offered import Offered
+from routeiq_sdk import Gateway, Plugin, PluginError, hookimpl
+from routeiq_sdk.values.delegation import Delegation
+from routeiq_sdk.values.http import Routes
+
+if TYPE_CHECKING:
+    from routeiq_oauth.parts import Parts
 
 
 class OAuth(Plugin[OAuthConfig]):
     """OAuth for tools behind RouteIQ."""
+
+    def __init__(self, config: OAuthConfig) -> None:
+        super().__init__(config)
+        self._made: Parts | None = None
+        self._delegation = Offered()
+
+    @property
+    def _parts(self) -> Parts:
+        if self._made is None:
+            raise PluginError("oauth", "it was not set up.")
+        return self._made
+
+    @hookimpl
+    def register_routes(self, routes: Routes) -> None:
+        """Slot: `pages.register(routes, lambda: self._parts)` adds `/connections`."""
+
+    @hookimpl
+    def offer_delegation(self) -> Delegation | None:
+        return self._delegation
+
+    @hookimpl
+    async def setup(self, gateway: Gateway) -> None:
+        """Slot: `self._delegation.made = await delegation.build(self._made)`."""
+        from routeiq_oauth.parts import Parts
+
+        self._made = Parts(self.config, gateway)
+
+    @hookimpl
+    async def teardown(self) -> None:
+        """Slot: delegation's own end belongs into `Parts.close`."""
+        if self._made is not None:
+            await self._made.close()
