@@ -49,8 +49,18 @@ class OutboundAuth(BaseModel):
     client_key_id: str | None = Field(None, description="The `kid` of `client_key`.")
     scopes: tuple[str, ...] = Field((), description="Scopes to ask for. Left out: what the upstream says it needs.")
     audience: str | None = Field(None, description="`audience` of an exchange, when it is not the upstream's URL.")
+    actor: bool = Field(
+        False,
+        description="`token_exchange`: whether the gateway's own token (client credentials) goes along as `actor_token`.",
+    )
     identity_provider: str | None = Field(
         None, description="`id_jag`: the issuer whose token endpoint gives the assertion."
+    )
+    identity_provider_client_id: str | None = Field(
+        None, description="`id_jag`: the client id there, when it is not `client_id`."
+    )
+    identity_provider_client_secret: SecretStr | None = Field(
+        None, description="`id_jag`: the secret of `identity_provider_client_id`."
     )
 
     @model_validator(mode="after")
@@ -67,8 +77,12 @@ class OutboundAuth(BaseModel):
             self.client_id is None or (self.client_secret is None) == (self.client_key is None)
         ):
             raise ValueError("mode client_credentials needs client_id and either client_secret or client_key")
+        if self.mode in ("token_exchange", "id_jag") and self.client_id is None:
+            raise ValueError(f"mode {self.mode} needs client_id: who the gateway is at the authorization server")
         if self.mode == "id_jag" and self.identity_provider is None:
             raise ValueError("mode id_jag needs identity_provider")
+        if self.identity_provider_client_secret is not None and self.identity_provider_client_id is None:
+            raise ValueError("identity_provider_client_secret belongs to identity_provider_client_id, which is missing")
         return self
 
     @property
