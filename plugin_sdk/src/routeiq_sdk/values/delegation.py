@@ -51,7 +51,7 @@ class OutboundAuth(BaseModel):
     audience: str | None = Field(None, description="`audience` of an exchange, when it is not the upstream's URL.")
     actor: bool = Field(
         False,
-        description="`token_exchange`: whether the gateway's own token (client credentials) goes along as `actor_token`.",
+        description="`token_exchange`: whether the gateway's own token goes along as `actor_token`.",
     )
     identity_provider: str | None = Field(
         None, description="`id_jag`: the issuer whose token endpoint gives the assertion."

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
+from routeiq_oauth.delegation.config import DelegationConfig
 from routeiq_oauth.server.config import AuthorizationServer
 from routeiq_oauth.urls import check_url
 from routeiq_sdk import PluginConfig, Secret
@@ -105,14 +106,15 @@ class OAuthConfig(PluginConfig):
         AuthorizationServer(), description="The small authorization server inside the gateway."
     )
     sign_in: SignIn = Field(SignIn(), description="How people sign in to this plugin's pages.")
+    delegation: DelegationConfig = Field(DelegationConfig(), description="Tokens for upstream servers.")
     database_url: Secret | None = Field(
         None,
         description="The database of people's tokens for upstream servers; else a SQLite file in the data folder.",
     )
     vault_keys: tuple[Secret, ...] = Field(
         (),
-        description="What seals tokens, cookies and forms, the newest first, the same for all replicas; else one is made "
-        "in the data folder.",
+        description="What seals tokens, cookies and forms, the newest first, the same for all replicas; else one is "
+        "made in the data folder.",
     )
 
     @field_validator("public_url")

@@ -42,6 +42,8 @@ class Client:
     key_id: str | None = None
     registered: bool = False
     """It was registered dynamically, so it may be forgotten there."""
+    secret_expires_at: int = 0
+    """Unix seconds; 0 for never."""
 
     def packed(self) -> dict[str, Any]:
         """As JSON, to be sealed at once."""
@@ -53,6 +55,7 @@ class Client:
             "key_algorithm": self.key_algorithm,
             "key_id": self.key_id,
             "registered": self.registered,
+            "secret_expires_at": self.secret_expires_at,
         }
 
     @classmethod
@@ -81,6 +84,8 @@ class Grant:
     scopes: tuple[str, ...] = ()
     asked: tuple[str, ...] = ()
     stale: bool = False
+    redirect_uri: str | None = None
+    """With which the client was registered."""
     operator: tuple[str, ...] = ()
     """Origins that the operator wrote, so that they may be private."""
 
@@ -118,6 +123,7 @@ class Grant:
             "scopes": list(self.scopes),
             "asked": list(self.asked),
             "stale": self.stale,
+            "redirect_uri": self.redirect_uri,
             "operator": list(self.operator),
         }
         return json.dumps(value, separators=(",", ":")).encode()
