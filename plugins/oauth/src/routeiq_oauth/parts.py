@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from routeiq_oauth.address import Address
 from routeiq_oauth.config import OAuthConfig
+from routeiq_oauth.outbound import Outbound
 from routeiq_oauth.pages.login import Browsers
 from routeiq_oauth.vault.keyring import open_keyring
 from routeiq_sdk import Gateway
@@ -30,5 +31,8 @@ class Parts:
             minutes=config.sign_in.minutes,
         )
 
+        self.outbound = Outbound(config, gateway, self.address, self.keyring, self.browsers)
+
     async def close(self) -> None:
         """End what is under way."""
+        await self.outbound.close()

@@ -5,11 +5,12 @@ No decision is taken here.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from routeiq_oauth.config import OAuthConfig
 from routeiq_oauth.offered import Offered
-from routeiq_sdk import Gateway, Plugin, PluginError, hookimpl
+from routeiq_sdk import Event, Gateway, Plugin, PluginError, hookimpl
 from routeiq_sdk.values.delegation import Delegation
 from routeiq_sdk.values.http import Routes
 
@@ -33,7 +34,9 @@ class OAuth(Plugin[OAuthConfig]):
 
     @hookimpl
     def register_routes(self, routes: Routes) -> None:
-        """Slot: `pages.register(routes, lambda: self._parts)` adds `/connections`."""
+        from routeiq_oauth.pages.routes import register
+
+        register(routes, lambda: self._parts.outbound)
 
     @hookimpl
     def offer_delegation(self) -> Delegation | None:
@@ -41,13 +44,17 @@ class OAuth(Plugin[OAuthConfig]):
 
     @hookimpl
     async def setup(self, gateway: Gateway) -> None:
-        """Slot: `self._delegation.made = await delegation.build(self._made)`."""
         from routeiq_oauth.parts import Parts
 
         self._made = Parts(self.config, gateway)
+        await self._made.outbound.open()
+        self._delegation.made = self._made.outbound.delegation
 
     @hookimpl
     async def teardown(self) -> None:
-        """Slot: delegation's own end belongs into `Parts.close`."""
         if self._made is not None:
             await self._made.close()
+
+    @hookimpl
+    async def emit(self, events: Sequence[Event]) -> None:
+        await self._parts.outbound.heard(events)

@@ -60,7 +60,8 @@ class PeopleTokens:
         kept = await self._store.find(owner, delegate.id)
         grant = kept.grant if kept is not None else None
         if kept is None or grant is None or grant.stale or not _fits(grant, delegate):
-            raise await self._question(ctx, delegate, owner, refused, had=())
+            had = grant.asked if grant is not None and grant.stale and _fits(grant, delegate) else ()
+            raise await self._question(ctx, delegate, owner, refused, had=had)
         notes = ctx.kept(self, _Notes)
         if notes is None:
             notes = _Notes()

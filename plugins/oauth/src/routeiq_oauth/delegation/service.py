@@ -24,6 +24,7 @@ from routeiq_sdk import ConfigError, Context, Gateway, RequestError, RouteIQErro
 from routeiq_sdk.values.delegation import Challenge, ConsentNeeded, Delegate
 
 _NOBODY = "loopback"
+_SPENT = "fetched anew after a refusal"
 
 
 class _Marks(dict[str, str]):
@@ -130,13 +131,15 @@ class Delegations:
             ctx.keep(self, marks)
         reach = Reach.of(delegate, ctx.principal.tenants)
         instead_of = marks.get(delegate.id) if refused is not None and refused.status == 401 else None
+        if instead_of == _SPENT:
+            raise Unfit("the upstream refuses a token that was fetched anew. Look at audience and scopes")
         if mode == "client_credentials":
             tokens = await self._machine.own(delegate, reach, refused, instead_of)
         else:
             subject = subject_of(ctx, delegate.title or delegate.id)
             owner = Owner.of(ctx.principal)
             tokens = await self._machine.exchanged(owner, subject, delegate, reach, refused, instead_of)
-        marks[delegate.id] = mark_of(tokens)
+        marks[delegate.id] = mark_of(tokens) if instead_of is None else _SPENT
         return tokens.access
 
 

@@ -70,6 +70,15 @@ def redirect(url: str, *, headers: Mapping[str, str] | None = None) -> HttpRespo
     return HttpResponse(303, b"", {**security_headers(), **(headers or {}), "location": url}, "text/plain")
 
 
+def leaving(url: str, where: str, *, headers: Mapping[str, str] | None = None) -> HttpResponse:
+    """Send the browser on to another site after a form, by a page of its own: a redirect would be held against
+    `form-action` along its whole way, which nobody here knows."""
+    body = markup(
+        '<p>You are going on to {where}.</p><p><a href="{url}" rel="noreferrer">Go on</a></p>', where=where, url=url
+    )
+    return page("Going on", body, headers={"refresh": f"0;url={url}", **(headers or {})})
+
+
 def security_headers(leads_to: Iterable[str] = ()) -> dict[str, str]:
     """What every page is sent with: no scripts, no frames, no caches, no `Referer` (addresses hold codes)."""
     targets = " ".join(("'self'", *dict.fromkeys(_source(url) for url in leads_to)))
