@@ -59,7 +59,9 @@ async def test_everything_that_can_be_read_is_free_of_secrets(
     kinds = (Grant, Client, Kept, Question)
     seen += [repr(one) for one in gc.get_objects() if isinstance(one, kinds)]
     out, err = capfd.readouterr()
-    seen += [caplog.text, out, err]
+    # The browser of this test logs its own addresses; the gateway's part is everybody else's.
+    logged = [record.getMessage() for record in caplog.records if not record.name.startswith(("httpx", "httpcore"))]
+    seen += [*logged, out, err]
     for path in running.folder.rglob("*"):
         if path.is_file() and path != running.path and path.name != "vault.key":
             seen.append(path.read_bytes().decode("latin-1"))
