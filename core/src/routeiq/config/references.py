@@ -16,7 +16,7 @@ from typing import Any
 from routeiq.config.errors import Problems
 from routeiq.config.notices import Notice, notice_at
 from routeiq.config.position import KeyPath, Positions, dotted
-from routeiq.config.secret_names import SECRET_PATHS, holds_secrets, names_a_secret
+from routeiq.config.secret_names import SECRET_PATHS, holds_secrets, is_secret, names_a_secret
 from routeiq.config.secrets_block import Vault
 from routeiq.config.validation import checked
 from routeiq.config.vault import SCHEME, Unread, VaultReader
@@ -87,7 +87,7 @@ class _Walk:
                 key: self.value(
                     item,
                     (*path, key),
-                    names_a_secret(key) or (*path, key) in SECRET_PATHS,
+                    is_secret(key, item) or (*path, key) in SECRET_PATHS,
                     container or (holds_secrets(key) and isinstance(item, Mapping)),
                 )
                 for key, item in value.items()

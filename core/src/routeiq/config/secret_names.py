@@ -1,6 +1,6 @@
 """Which key names hold a secret. Such values become `Secret` at load, and their references must resolve.
 
-The rule looks at names alone; values are not guessed at.
+The rule looks at names; values are not guessed at, but for a few words that are no secret anywhere.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ _CONTAINERS = frozenset(
     {"alert_to_webhook_url", "env", "env_vars", "extra_headers", "generic_logger_headers", "headers", "static_headers"}
 )
 _LEAST_UNNAMED = 16
+_WORDS = {"auth": ("none", "required")}
+"""What a key that is named like a secret may say instead of one."""
 
 SECRET_PATHS = frozenset({("routeiq", "state", "url")})
 """Keys that hold a secret although their name alone does not say so."""
@@ -38,6 +40,11 @@ def names_a_secret(key: str) -> bool:
     if "cost_per" in name or name.startswith(("max_", "min_")):  # prices and counts of tokens
         return False
     return name in _EXACT or name.endswith(_ENDINGS)
+
+
+def is_secret(key: str, value: Any) -> bool:
+    """Whether the value of a key is one: its name says so, and it is not a word that says whether there is any."""
+    return names_a_secret(key) and not (isinstance(value, str) and value in _WORDS.get(key, ()))
 
 
 def holds_secrets(key: str) -> bool:
