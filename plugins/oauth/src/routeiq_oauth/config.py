@@ -132,8 +132,11 @@ class OAuthConfig(PluginConfig):
         names = [issuer.name for issuer in self.issuers]
         if len(names) > 1 and (None in names or len(set(names)) < len(names)):
             raise ValueError("several issuers: give each a `name` of its own, so that equal subjects stay apart")
-        if "gateway" in names:
-            raise ValueError("the name `gateway` is the built-in server's")
         if len({issuer.issuer for issuer in self.issuers}) < len(names):
             raise ValueError("two rows of `issuers` have the same issuer")
         return self
+
+    @property
+    def has_issuers(self) -> bool:
+        """Whether anybody's tokens open protected resources."""
+        return bool(self.issuers) or self.authorization_server.enabled
