@@ -37,6 +37,7 @@ class Parts:
             secure=self.address.secure,
             sign_in=config.sign_in.login_url,
             minutes=config.sign_in.minutes,
+            attempts=config.sign_in.attempts,
         )
         self._configured = {issuer.issuer: Configured(issuer, gateway) for issuer in config.issuers}
         self.server = Endpoints(self) if config.authorization_server.enabled else None

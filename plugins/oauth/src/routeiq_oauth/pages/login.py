@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote
 
+from routeiq_oauth.pace import Pace
 from routeiq_oauth.pages.html import Markup, markup, page, redirect
 from routeiq_oauth.vault.keyring import Keyring, Unsealable
 from routeiq_sdk import Context, Gateway, Principal, RequestError, Secret
@@ -47,13 +48,21 @@ class Browsers:
     hash of that cookie, and asked again at each request: a key that was revoked signs nobody in."""
 
     def __init__(
-        self, gateway: Gateway, keyring: Keyring, *, secure: bool, sign_in: str | None = None, minutes: int = 60
+        self,
+        gateway: Gateway,
+        keyring: Keyring,
+        *,
+        secure: bool,
+        sign_in: str | None = None,
+        minutes: int = 60,
+        attempts: int = 10,
     ) -> None:
         self._gateway = gateway
         self._keyring = keyring
         self._secure = secure
         self._sign_in = sign_in
         self._seconds = minutes * 60
+        self._wrong = Pace(gateway, "wrong-key", attempts, 300)
         self._cookie = "__Host-routeiq_browser" if secure else "routeiq_browser"
 
     async def visitor(self, request: HttpRequest) -> Visitor | None:
@@ -124,6 +133,8 @@ class Browsers:
         expected = self._keyring.sign("login", browser or "")
         if browser is None or not hmac.compare_digest(form.get("csrf", "").encode(), expected.encode()):
             return self.ask(request, return_to, "This form was too old. Please try again.", 403)
+        if not await self._wrong.left(request.client):
+            return self.ask(request, return_to, "Too many wrong keys. Try again in a few minutes.", 429)
         key = form.get("key", "").strip()
         try:
             if not key or request.context is None:
@@ -132,6 +143,7 @@ class Browsers:
         except RequestError as error:
             if error.status >= 500:
                 raise
+            await self._wrong.count(request.client)
             return self.ask(request, return_to, "This key is not known here.", 401)
         fresh = secrets.token_urlsafe(32)  # nobody may know the cookie of a browser that signs in
         place = _hashed(fresh)

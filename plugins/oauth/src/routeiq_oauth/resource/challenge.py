@@ -32,7 +32,7 @@ class Challenges:
         if resource is None:
             return None
         told = {"resource_metadata": metadata_url(self._address.base(ctx.headers), ctx.path)}
-        scopes = words((error.param or "").split()) if short_of_scopes else words(resource.scopes)
+        scopes = words((error.param or "").split()) if short_of_scopes else words(lasting(resource.scopes))
         if short_of_scopes:
             told["error"] = "insufficient_scope"
         elif ctx.credential is not None:
@@ -40,6 +40,11 @@ class Challenges:
         if scopes:
             told["scope"] = " ".join(scopes)
         return {"www-authenticate": "Bearer " + ", ".join(f'{name}="{value}"' for name, value in told.items())}
+
+
+def lasting(scopes: Iterable[str]) -> tuple[str, ...]:
+    """The scopes of a resource. That a client may go on without its person is between it and the server, not one."""
+    return tuple(scope for scope in scopes if scope != "offline_access")
 
 
 def words(scopes: Iterable[str]) -> tuple[str, ...]:

@@ -59,7 +59,7 @@ class Resources:
         Raises `OAuthError` for one that nobody has.
         """
         if asked is None:
-            return target.scopes
+            return tuple(scope for scope in target.scopes if scope != OFFLINE)
         wanted = tuple(scope for scope in dict.fromkeys(asked.split()) if scope != OFFLINE)
         if len(words(wanted)) < len(wanted) or not {*target.scopes, *self._more}.issuperset(wanted):
             raise OAuthError("invalid_scope", "the resource has no such scope")
