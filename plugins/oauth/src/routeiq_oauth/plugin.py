@@ -93,7 +93,7 @@ class OAuth(Plugin[OAuthConfig]):
 
     @hookimpl
     async def emit(self, events: Sequence[Event]) -> None:
-        await self._parts.outbound.heard(events)
+        await self._parts.heard(events)
 
     def _on(self, part: str, name: str) -> Handler:
         async def handle(request: HttpRequest) -> HttpResponse:

@@ -91,6 +91,7 @@ class Endpoints:
         granted = Granted(records, consents, parts.browsers)
         self.clients, self.end_client = granted.page, granted.end_from_page
         self.grants, self.end_grant, self.end_all = granted.listed, granted.ended, granted.all_ended
+        self.forget = granted.forget
         self.ask, self.posted, self.answer = authorize.ask, authorize.posted, authorize.answer
         self.token, self.revoke = tokens.token, tokens.revoke
         self.register = Registration(gateway, clients, config.registrations_per_hour).register
