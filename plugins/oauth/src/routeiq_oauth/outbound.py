@@ -73,7 +73,7 @@ class Outbound:
     async def heard(self, events: Sequence[Event]) -> None:
         """People who left: their grants end. Raises `StoreUnavailable`; the events then come again."""
         for event in events:
-            for user in _who_left(event.name, event.payload):
+            for user in who_left(event.name, event.payload):
                 if await self.delegation.forget_user(user):
                     log.info("the grants of a user who left were ended")
 
@@ -108,7 +108,8 @@ class Outbound:
             await asyncio.sleep(_AHEAD_PAUSE_SECONDS)
 
 
-def _who_left(name: str, payload: Mapping[str, Any]) -> Sequence[str]:
+def who_left(name: str, payload: Mapping[str, Any]) -> Sequence[str]:
+    """The users whom an event says to be gone."""
     if name == "routeiq.scim.v1" and payload.get("what") == "user.deleted":
         return [str(payload.get("id"))]
     if name == "routeiq.admin.v1" and payload.get("action") == "user:delete" and payload.get("phase") == "done":

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from routeiq_oauth.address import Address
 from routeiq_oauth.config import OAuthConfig
-from routeiq_oauth.outbound import Outbound
+from routeiq_oauth.outbound import Outbound, who_left
 from routeiq_oauth.pages.login import Browsers
 from routeiq_oauth.resource.challenge import Challenges
 from routeiq_oauth.resource.gate import Gate
@@ -17,7 +17,7 @@ from routeiq_oauth.resource.metadata import Metadata
 from routeiq_oauth.resource.source import Configured, Source
 from routeiq_oauth.server.routes import Endpoints
 from routeiq_oauth.vault.keyring import open_keyring
-from routeiq_sdk import Context, Gateway
+from routeiq_sdk import Context, Event, Gateway
 from routeiq_sdk.values.http import Headers
 
 
@@ -64,6 +64,14 @@ class Parts:
     def without_keys(self) -> list[str]:
         """Issuers whose keys were never had."""
         return [source.label for source in self._configured.values() if not source.keys.known]
+
+    async def heard(self, events: Sequence[Event]) -> None:
+        """People who left: what they granted ends, to upstreams and to clients. Raises `StoreUnavailable`."""
+        await self.outbound.heard(events)
+        if self.server is not None:
+            for event in events:
+                for user in who_left(event.name, event.payload):
+                    await self.server.forget(user)
 
     async def close(self) -> None:
         """End what is under way."""

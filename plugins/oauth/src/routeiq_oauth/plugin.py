@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from routeiq_oauth.config import OAuthConfig
 from routeiq_oauth.offered import Offered
 from routeiq_oauth.resource.metadata import WELL_KNOWN
-from routeiq_oauth.server.routes import server_routes
+from routeiq_oauth.server.routes import grant_routes, server_routes
 from routeiq_sdk import Context, Event, Gateway, Plugin, PluginError, Principal, Reject, RequestError, hookimpl
 from routeiq_sdk.values.delegation import Delegation
 from routeiq_sdk.values.health import Health
@@ -56,6 +56,8 @@ class OAuth(Plugin[OAuthConfig]):
         if self.config.authorization_server.enabled:
             for method, path, name, summary in server_routes(self.config.authorization_server):
                 routes.add(method, path, self._on("server", name), access="public", summary=summary)
+            for method, path, name, access, action, summary in grant_routes():
+                routes.add(method, path, self._on("server", name), access=access, action=action, summary=summary)
 
     @hookimpl
     async def authenticate(self, ctx: Context) -> Principal | Reject | None:
@@ -91,7 +93,7 @@ class OAuth(Plugin[OAuthConfig]):
 
     @hookimpl
     async def emit(self, events: Sequence[Event]) -> None:
-        await self._parts.outbound.heard(events)
+        await self._parts.heard(events)
 
     def _on(self, part: str, name: str) -> Handler:
         async def handle(request: HttpRequest) -> HttpResponse:

@@ -27,7 +27,6 @@ from routeiq_sdk.values.http import HttpRequest, HttpResponse
 
 AUTHORIZE_PATH = "/authorize"
 _TICKET_SECONDS = 600
-_FORM = "application/x-www-form-urlencoded"
 
 
 class Authorize:
@@ -128,6 +127,7 @@ class Authorize:
             return self._back(request, asked.redirect_uri, _told(denied, asked.state))
         code = Code(
             client_id=asked.client.id,
+            client_name=asked.client.name,
             redirect_uri=asked.redirect_uri,
             challenge=asked.challenge,
             scopes=asked.scopes,

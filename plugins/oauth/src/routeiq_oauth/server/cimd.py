@@ -12,7 +12,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from routeiq_oauth.fetching import Document, FetchFailed, fetch_json
+from routeiq_oauth.fetching import TIMEOUT_SECONDS, Document, FetchFailed, fetch_json
 from routeiq_oauth.server.answers import OAuthError
 from routeiq_oauth.server.metadata_of_clients import BadMetadata, ClientMetadata, read_metadata
 from routeiq_oauth.urls import check_url
@@ -53,19 +53,25 @@ class Documents:
         return kept.outcome
 
     async def _fetched(self, url: str) -> _Kept:
+        try:
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                await self._fetching.acquire()
+        except TimeoutError:
+            raise OAuthError("temporarily_unavailable", "too many clients at once; try again", 503) from None
         outcome: ClientMetadata | OAuthError
         seconds = _FAILED_SECONDS
-        async with self._fetching:
-            try:
-                document = await fetch_json(self._gateway, url, most_bytes=MOST_BYTES)
-                outcome = _read(document, url)
-                wanted = document.max_age if document.max_age is not None else _FRESH_SECONDS
-                seconds = min(max(wanted, _LEAST_SECONDS), _MOST_SECONDS)
-            except FetchFailed as error:
-                log.info("a client's metadata document cannot be had: %s", error)
-                outcome = OAuthError("invalid_client", "the client's metadata document cannot be fetched")
-            except BadMetadata as error:
-                outcome = OAuthError("invalid_client", f"the client's metadata document does not count: {error}")
+        try:
+            document = await fetch_json(self._gateway, url, most_bytes=MOST_BYTES)
+            outcome = _read(document, url)
+            wanted = document.max_age if document.max_age is not None else _FRESH_SECONDS
+            seconds = min(max(wanted, _LEAST_SECONDS), _MOST_SECONDS)
+        except FetchFailed as error:
+            log.info("a client's metadata document cannot be had: %s", error)
+            outcome = OAuthError("invalid_client", "the client's metadata document cannot be fetched")
+        except BadMetadata as error:
+            outcome = OAuthError("invalid_client", f"the client's metadata document does not count: {error}")
+        finally:
+            self._fetching.release()
         self._kept.pop(url, None)
         kept = self._kept[url] = _Kept(outcome, self._gateway.clock.monotonic() + seconds)
         if len(self._kept) > _MOST_KEPT:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from routeiq_sdk import Gateway, Principal
 
 CODE_SECONDS = 60
-_CODES, _GRANTS = "oauth.codes", "oauth.grants"
+_CODES, _GRANTS, _OF = "oauth.codes", "oauth.grants", "oauth.grants.of"
 _REMEMBERED_SECONDS = 600.0
 """How long a code is known, so that a second use is seen."""
 T = TypeVar("T", bound="Code | Grant")
@@ -56,6 +56,7 @@ class Code:
     """An authorization code. `grant` names what its use made, `ends` is in Unix seconds."""
 
     client_id: str
+    client_name: str
     redirect_uri: str
     challenge: str
     scopes: tuple[str, ...]
@@ -68,13 +69,16 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a person granted a client. `refresh` is the hash of the one refresh token that counts, if there is one."""
+    """What a person granted a client, and when (Unix seconds). `refresh` is the hash of the one refresh token that
+    counts, if there is one."""
 
     client_id: str
+    client_name: str
     scopes: tuple[str, ...]
     resource: str
     person: Person
     refresh: str | None
+    at: int
 
 
 class Records:
@@ -101,6 +105,7 @@ class Records:
     async def keep_grant(self, id: str, grant: Grant, seconds: float) -> None:
         """Keep a new grant for so long."""
         await self._state.put(_GRANTS, id, _packed(grant), ttl_seconds=seconds)
+        await self._state.put(_OF, _place(grant, id), b"", ttl_seconds=seconds)
 
     async def grant(self, id: str) -> Grant | None:
         """A grant that was not revoked and has not ended."""
@@ -111,9 +116,23 @@ class Records:
         renewed = dataclasses.replace(grant, refresh=refresh)
         return await self._state.put_if(_GRANTS, id, _packed(renewed), expected=_packed(grant))
 
-    async def revoke(self, id: str) -> None:
-        """End a grant: its refresh token, and all access tokens, which name it."""
-        await self._state.delete(_GRANTS, id)
+    async def granted_by(self, user: str) -> list[tuple[str, Grant]]:
+        """The ids and grants of a person, the newest first."""
+        found = []
+        prefix = hashed(user) + "."
+        async for place, _ in self._state.scan(_OF, prefix):
+            id = place.removeprefix(prefix)
+            grant = await self.grant(id)
+            if grant is not None and grant.person.user == user:
+                found.append((id, grant))
+        return sorted(found, key=lambda each: -each[1].at)
+
+    async def revoke(self, id: str) -> bool:
+        """End a grant: its refresh token, and all access tokens, which name it. Says whether there was one."""
+        grant = await self.grant(id)
+        if grant is not None:
+            await self._state.delete(_OF, _place(grant, id))
+        return await self._state.delete(_GRANTS, id)
 
 
 class RefreshToken:
@@ -142,6 +161,10 @@ class RefreshToken:
 def hashed(text: str) -> str:
     """What a secret is known by."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _place(grant: Grant, id: str) -> str:
+    return f"{hashed(grant.person.user)}.{id}"
 
 
 def _packed(record: Code | Grant) -> bytes:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from routeiq_oauth.server.config import AuthorizationServer
+from routeiq_oauth.server.paths import CLIENTS_PATH
 from routeiq_sdk.values.http import Headers, HttpRequest, HttpResponse
 
 if TYPE_CHECKING:
@@ -34,6 +35,22 @@ def server_routes(config: AuthorizationServer) -> Iterator[tuple[str, str, str, 
     yield "POST", "/revoke", "revoke", "The end of a token and its grant (RFC 7009)"
     if config.dynamic_registration:
         yield "POST", "/register", "register", "A client registers itself (RFC 7591)"
+    yield "GET", CLIENTS_PATH, "clients", "The clients that may act for the person at the browser, as a page"
+    yield "POST", CLIENTS_PATH, "end_client", "Take back what one of them was granted"
+
+
+def grant_routes() -> Iterator[tuple[str, str, str, str, str, str]]:
+    """Method, path, method of `Endpoints`, access, action, summary."""
+    yield "GET", "/v1/oauth/grants", "grants", "key", "grant:list", "What the caller granted to clients"
+    yield "DELETE", "/v1/oauth/grants/{id}", "end_grant", "key", "grant:delete", "Take a grant back"
+    yield (
+        "DELETE",
+        "/v1/oauth/users/{user}/grants",
+        "end_all",
+        "admin",
+        "grant:manage",
+        "End all that a user granted to clients",
+    )
 
 
 class Endpoints:
@@ -43,6 +60,7 @@ class Endpoints:
         from routeiq_oauth.server.authorize import Authorize
         from routeiq_oauth.server.clients import Clients
         from routeiq_oauth.server.consent import Consents
+        from routeiq_oauth.server.granted import Granted
         from routeiq_oauth.server.issuing import Issuing
         from routeiq_oauth.server.keys import open_keys
         from routeiq_oauth.server.own import Own
@@ -56,6 +74,7 @@ class Endpoints:
         self.keys = open_keys(config, gateway.data_dir, gateway.plugin)
         records = Records(gateway)
         clients = Clients(config, gateway)
+        consents = Consents(gateway, config.consent_days)
         authorize = Authorize(
             gateway,
             parts.address,
@@ -63,12 +82,16 @@ class Endpoints:
             parts.browsers,
             clients,
             Resources(gateway, parts.address, config.scopes),
-            Consents(gateway, config.consent_days),
+            consents,
             records,
         )
         issuing = Issuing(self.keys, gateway, config.access_token_minutes)
         tokens = Tokens(gateway, parts.address, clients, records, issuing, self.keys, config.refresh_token_days)
         self.own = Own(self.keys, records)
+        granted = Granted(records, consents, parts.browsers)
+        self.clients, self.end_client = granted.page, granted.end_from_page
+        self.grants, self.end_grant, self.end_all = granted.listed, granted.ended, granted.all_ended
+        self.forget = granted.forget
         self.ask, self.posted, self.answer = authorize.ask, authorize.posted, authorize.answer
         self.token, self.revoke = tokens.token, tokens.revoke
         self.register = Registration(gateway, clients, config.registrations_per_hour).register

@@ -98,7 +98,8 @@ class Tokens:
         if code.refresh and self._refresh_seconds:
             refresh, secret = RefreshToken.text(family)
             seconds = self._refresh_seconds
-        grant = Grant(code.client_id, code.scopes, code.resource, code.person, secret)
+        now = self._gateway.clock.now_ns() // 10**9
+        grant = Grant(code.client_id, code.client_name, code.scopes, code.resource, code.person, secret, now)
         await self._records.keep_grant(id, grant, seconds)  # first, so that a second use finds what to revoke
         if not await self._records.use_code(text, code, id):
             await self._records.revoke(id)

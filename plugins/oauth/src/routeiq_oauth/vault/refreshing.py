@@ -26,7 +26,7 @@ _LEASE_SECONDS = 90.0
 """Longer than a request to an authorization server and the writing of its answer may take."""
 _WAIT_SECONDS = 40.0
 _LOOK_SECONDS = (0.02, 0.05, 0.1, 0.2)
-_WRITE_TRIES = 20
+_WRITE_TRIES = 10
 _WRITE_PAUSE = 0.5
 
 
@@ -39,6 +39,7 @@ class Refresher:
         self._endpoint = endpoint
         self._name = secrets.token_hex(8)
         self._running: dict[str, asyncio.Future[Grant | None]] = {}
+        self._unwritten: dict[str, tuple[int, Grant]] = {}
 
     async def fresh(self, kept: Kept) -> Grant | None:
         """Refresh `kept`, unless somebody did since it was read. Raises `Away`, `Denied`, `Unfit`,
@@ -89,14 +90,17 @@ class Refresher:
             current = await self._store.find(kept.owner, kept.upstream)
             if current is None or current.version != kept.version:
                 return _usable(current)
-            return await self._ask(current)
+            version, came = self._unwritten.pop(name, (None, None))
+            if came is not None and version == current.version:
+                return await self._written(name, current, came)
+            return await self._ask(name, current)
         finally:
             try:
                 await self._gateway.state.release(name, owner)
             except StoreUnavailable:
                 log.warning("a lease cannot be given back; it ends by itself")
 
-    async def _ask(self, kept: Kept) -> Grant | None:
+    async def _ask(self, name: str, kept: Kept) -> Grant | None:
         grant = kept.grant
         if grant is None or grant.refresh is None or grant.stale:
             return None
@@ -110,7 +114,7 @@ class Refresher:
             elif error.code != "invalid_grant":
                 raise
             return await self._over(kept)
-        return await self._written(kept, renewed(grant, tokens))
+        return await self._written(name, kept, renewed(grant, tokens))
 
     async def _over(self, kept: Kept) -> Grant | None:
         """The grant has ended at its server; a newer one may have taken its place meanwhile."""
@@ -118,8 +122,9 @@ class Refresher:
             return None
         return _usable(await self._store.find(kept.owner, kept.upstream))
 
-    async def _written(self, kept: Kept, grant: Grant) -> Grant | None:
-        """Write what came back. The old refresh token may be worth nothing now, so this is tried for a while."""
+    async def _written(self, name: str, kept: Kept, grant: Grant) -> Grant | None:
+        """Write what came back. The old refresh token may be worth nothing now, so this is tried for a while, and again
+        by the next who wants the grant."""
         for attempt in range(_WRITE_TRIES):
             try:
                 if await self._store.replace(kept, grant):
@@ -131,7 +136,8 @@ class Refresher:
                 return _usable(current)
             except StoreUnavailable:
                 if attempt == _WRITE_TRIES - 1:
-                    log.error("refreshed tokens cannot be written: the person may have to agree again")
+                    log.error("refreshed tokens cannot be written now; they are kept in memory")
+                    self._unwritten[name] = (kept.version, grant)
                     raise
                 await asyncio.sleep(_WRITE_PAUSE)
         raise AssertionError("unreachable")
