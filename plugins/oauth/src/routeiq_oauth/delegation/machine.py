@@ -72,9 +72,7 @@ class MachineTokens:
         self._remembered.forget(f"{delegate_id}\n")
 
     async def _credentials(self, client: Client, delegate: Delegate, found: Found, reach: Reach) -> Tokens:
-        form = {"grant_type": "client_credentials", "resource": found.resource, **_scope(delegate.auth, found)}
-        if delegate.auth.audience is not None:
-            form["audience"] = delegate.auth.audience
+        form = {"grant_type": "client_credentials", **_target(delegate.auth, found), **_scope(delegate.auth, found)}
         return await self._endpoint.ask(found.server.token_endpoint, client, form, reach, issuer=found.server.issuer)
 
     async def _exchange(self, subject: Subject, delegate: Delegate, found: Found, reach: Reach) -> Tokens:
@@ -84,11 +82,9 @@ class MachineTokens:
             "subject_token": subject.token.reveal(),
             "subject_token_type": subject.type,
             "requested_token_type": ACCESS_TOKEN,
-            "resource": found.resource,
+            **_target(delegate.auth, found),
             **_scope(delegate.auth, found),
         }
-        if delegate.auth.audience is not None:
-            form["audience"] = delegate.auth.audience
         if delegate.auth.actor:
             actor = await self._credentials(client, delegate, found, reach)
             form |= {"actor_token": actor.access.reveal(), "actor_token_type": ACCESS_TOKEN}
@@ -141,6 +137,11 @@ def _client_at_provider(auth: OutboundAuth, methods: tuple[str, ...] | None) -> 
     if client is None:
         raise Unfit("client_id is missing")
     return client
+
+
+def _target(auth: OutboundAuth, found: Found) -> dict[str, str]:
+    """For whom a token is: the resource (RFC 8707), or the name by which the operator says that the server knows it."""
+    return {"audience": auth.audience} if auth.audience is not None else {"resource": found.resource}
 
 
 def _scope(auth: OutboundAuth, found: Found) -> dict[str, str]:
