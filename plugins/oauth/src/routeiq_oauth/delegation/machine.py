@@ -12,7 +12,7 @@ from dataclasses import replace
 from routeiq_oauth.delegation.discovery import Discovery, Found, canonical
 from routeiq_oauth.delegation.outside import Reach
 from routeiq_oauth.delegation.remembered import Remembered
-from routeiq_oauth.delegation.subject import ACCESS_TOKEN, Subject
+from routeiq_oauth.delegation.subject import ACCESS_TOKEN, Subject, is_same
 from routeiq_oauth.delegation.token_endpoint import TokenEndpoint, Tokens, configured_client
 from routeiq_oauth.delegation.trouble import Unfit
 from routeiq_oauth.vault.grant import Client, Owner
@@ -151,7 +151,7 @@ def _scope(auth: OutboundAuth, found: Found) -> dict[str, str]:
 
 def _refuse_the_same(tokens: Tokens, subject: Subject) -> None:
     """A server that hands the subject's token back would make us pass it on."""
-    if tokens.access == subject.token:
+    if is_same(tokens.access, subject.token):
         raise Unfit("the exchange gave the caller's own token back, which is never passed on")
 
 

@@ -21,6 +21,7 @@ from routeiq_sdk.values.delegation import Delegate
 log = logging.getLogger(__name__)
 
 _MOST_BYTES = 256 * 1024
+_PING = b'{"jsonrpc":"2.0","id":"authorization","method":"ping"}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +78,13 @@ class Outside:
         return await self._call("POST", url, reach, sent, json.dumps(value).encode())
 
     async def probe(self, url: str, reach: Reach) -> str:
-        """What `WWW-Authenticate` an upstream answers to somebody without a token; empty when it does not say."""
+        """What `WWW-Authenticate` an upstream answers to somebody without a token; empty when it does not say.
+
+        The question is a JSON-RPC ping: servers need not guard any other method than POST.
+        """
+        headers = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
         try:
-            answer = await self._call(
-                "GET", url, reach, {"accept": "application/json, text/event-stream"}, None, head_only=True
-            )
+            answer = await self._call("POST", url, reach, headers, _PING, head_only=True)
         except (Away, Unfit):
             return ""
         return answer.authenticate if answer.status == 401 else ""
