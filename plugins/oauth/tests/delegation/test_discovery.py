@@ -88,8 +88,8 @@ def test_challenges_are_read_as_they_are_written(header: str, params: dict[str, 
         ({}, {"token_endpoint": "http://as.example/token"}, "plain http"),
         ({}, {"authorization_endpoint": "javascript:alert(1)"}, "not an http(s) URL"),
         ({"authorization_servers": ["http://as.example"]}, {}, "plain http"),
-        ({"authorization_servers": ["https://10.1.2.3"]}, {}, "10.1.2.3 cannot be reached"),
-        ({"authorization_servers": ["https://169.254.169.254"]}, {}, "169.254.169.254 cannot be reached"),
+        ({"authorization_servers": ["https://10.1.2.3"]}, {}, "10.1.2.3, or the size"),
+        ({"authorization_servers": ["https://169.254.169.254"]}, {}, "169.254.169.254, or the size"),
     ],
 )
 async def test_what_does_not_fit_together_stops(
@@ -209,6 +209,7 @@ async def test_an_upstream_nobody_vouches_for_reaches_no_private_address(
         {"a": {"url": upstream.url, "auth": PER_USER}}, untrusted=True, routeiq={"egress": {"allow": []}}
     )
     answer = await call(running, "a", ALICE)
-    assert answer.status_code == 503
+    assert answer.status_code == 502
+    assert "rules of egress" in answer.text
     assert upstream.seen == []
     assert server.calls.total() == 0

@@ -15,7 +15,7 @@ from urllib.parse import urlencode, urlsplit
 
 from routeiq_oauth.delegation.trouble import Away, Unfit
 from routeiq_oauth.urls import check_url, origin
-from routeiq_sdk import Gateway
+from routeiq_sdk import Gateway, RouteIQError
 from routeiq_sdk.values.delegation import Delegate
 
 log = logging.getLogger(__name__)
@@ -121,7 +121,10 @@ class Outside:
                     status = response.status
                     authenticate = response.headers.get("WWW-Authenticate", "")
                     raw = b"" if head_only else await response.read()
-        except Exception as error:  # the door's refusals, the network's failures, time-outs: it cannot be had
+        except RouteIQError as error:
+            log.warning("a call to %s was refused: %s", host, error)
+            raise Unfit(f"{host}, or the size of its answer, is against the gateway's rules of egress") from None
+        except Exception as error:  # the network's failures and time-outs: it cannot be had
             log.debug("a call to %s failed: %s", host, type(error).__name__)
             raise Away(f"{host} cannot be reached") from None
         return Answer(status, _object(raw), authenticate)
