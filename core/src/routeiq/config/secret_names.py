@@ -13,9 +13,9 @@ from routeiq_sdk import Secret
 _EXACT = frozenset(
     {
         "api_key", "apikey", "auth", "auth_value", "authorization", "aws_access_key_id", "bearer", "client_assertion",
-        "connection_string", "cookie", "credentials", "database_url", "dsn", "master_key", "passphrase", "passwd",
-        "password", "pepper", "private_key", "redis_url", "salt", "salt_key", "secret", "secret_key", "signing_key",
-        "token", "webhook_url",
+        "client_key", "connection_string", "cookie", "credentials", "database_url", "dsn", "master_key", "passphrase",
+        "passwd", "password", "pepper", "private_key", "redis_url", "salt", "salt_key", "secret", "secret_key",
+        "signing_key", "token", "webhook_url",
     }
 )  # fmt: skip
 _ENDINGS = (

@@ -1,0 +1,1 @@
+"""Tokens for upstreams in the caller's name, in every mode."""

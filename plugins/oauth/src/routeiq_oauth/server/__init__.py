@@ -1,0 +1,1 @@
+"""The small authorization server: its endpoints, clients, consent, codes and tokens. No resources, no upstreams."""

@@ -1,0 +1,1 @@
+"""Where users' tokens for upstreams are kept, sealed."""
