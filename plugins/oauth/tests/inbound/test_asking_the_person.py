@@ -228,7 +228,7 @@ async def test_pages_cannot_be_framed_and_run_no_script(browser: Browser, client
         assert "<script" not in page.text
         assert page.headers["x-frame-options"] == "DENY"
         assert page.headers["cache-control"] == "no-store"
-        assert page.headers["referrer-policy"] == "no-referrer"
+        assert page.headers["referrer-policy"] == "same-origin"
     assert "form-action 'self' https://editor.example;" in consent.headers["content-security-policy"]
 
 
