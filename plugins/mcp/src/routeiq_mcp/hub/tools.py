@@ -27,6 +27,7 @@ from routeiq_sdk.values.tools import ToolCall, ToolResult
 
 LIST = "tools/list"
 _MERGED = 64
+_PAGING_SECONDS = 60.0
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -73,7 +74,8 @@ class Tools:
 
     async def list(self, ctx: Context, face: FaceSpec, params: Json) -> Json:
         """A page of what the caller sees."""
-        answers = await self._ask(ctx, face)
+        going_on = params.get("cursor") is not None  # a server that lets nothing be kept is not asked for each page
+        answers = await self._ask(ctx, face, _PAGING_SECONDS if going_on else 0.0)
         visible = await self._visible(ctx, face, answers)
         tools, following = page_of(visible, "name", params.get("cursor"), self._page)
         now = self._gateway.clock.monotonic()
