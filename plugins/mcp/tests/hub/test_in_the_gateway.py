@@ -330,3 +330,14 @@ async def test_names_that_do_not_fit_stop_the_start(gateway: StartGateway, urls:
     ):
         with pytest.raises(Exception, match=told):
             await gateway(config(urls, virtual_servers=virtual))
+
+
+@pytest.mark.parametrize(
+    "key", ["mcp_allowed_clients", "mcp_internal_ip_ranges", "mcp_trusted_proxy_ranges", "mcp_required_fields"]
+)
+async def test_a_key_that_would_protect_and_is_not_enforced_stops_the_start(gateway: StartGateway, key: str) -> None:
+    wrote = {**config({"git": "http://127.0.0.1:9/mcp"}), "general_settings": {key: ["x"]}}
+    with pytest.raises(Exception, match="accept_unenforced"):
+        await gateway(wrote)
+    wrote["routeiq"]["compat"] = {"accept_unenforced": [f"general_settings.{key}"]}
+    await gateway(wrote)
