@@ -252,4 +252,6 @@ async def test_a_row_sealed_with_another_secret_is_told_and_the_others_are_serve
         assert await w.names(None) == ["git-log"]
         assert "wiki-1" in health_of(w.hub).reason
         assert "encryption_key" in w.hub.faults["wiki-1"]
+        await Api(lambda: w.hub).delete(http("DELETE", server_id="wiki-1"))
+        assert not w.hub.faults
     await gateway.aclose()

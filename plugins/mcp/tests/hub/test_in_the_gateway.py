@@ -18,6 +18,7 @@ from mcp.server.mcpserver import MCPServer
 
 from routeiq_testkit import Reply, ScriptedUpstream
 from routeiq_testkit.gateway import TestGateway, openai_row
+from routeiq_testkit.installed import PluginFolder
 from routeiq_testkit.pytest_plugin import StartGateway
 from routeiq_testkit.values import ToolCall
 
@@ -250,6 +251,78 @@ async def test_a_model_calls_the_gateways_tools_and_the_client_gets_the_answer(
     assert second.json["messages"][-1] == {"role": "tool", "tool_call_id": "call_1", "content": "page start"}
 
 
+RIGHTS = """
+from __future__ import annotations
+from collections.abc import Collection, Sequence
+from routeiq_sdk import Context, Plugin, PluginConfig, hookimpl
+
+class RightsConfig(PluginConfig):
+    pass
+
+class Rights(Plugin[RightsConfig]):
+    @hookimpl
+    async def permitted_tools(
+        self, ctx: Context, protocol: str, server: str, tools: Sequence[str],
+        aliases: frozenset[str], groups: frozenset[str],
+    ) -> Collection[str] | None:
+        return [tool for tool in tools if tool != "remove" and not (server == "wiki" and tool == "prompts/get")]
+"""
+
+
+@MODES
+async def test_what_a_plugin_forbids_is_hidden_and_refused_over_mcp_rest_and_chat(
+    gateway: StartGateway,
+    urls: dict[str, str],
+    plugin_folder: PluginFolder,
+    scripted_upstream: ScriptedUpstream,
+    mode: str,
+) -> None:
+    plugin_folder.install("rights", RIGHTS, attribute="Rights")
+    wrote = config(urls, scripted_upstream.base_url)
+    wrote["routeiq"]["plugins"]["rights"] = {}
+    running = await gateway(wrote)
+    async with client(running, "/wiki/mcp", mode) as mcp:
+        assert [tool.name for tool in (await mcp.list_tools()).tools] == ["read"]
+        assert (await mcp.list_prompts()).prompts == []
+        with pytest.raises(MCPError):
+            await mcp.call_tool("remove", {"page": "a"})
+        with pytest.raises(MCPError):
+            await mcp.get_prompt("summarize", {"page": "a"})
+    async with running.session.get("/mcp-rest/tools/list", params={"server_id": "wiki"}) as response:
+        assert [tool["name"] for tool in (await response.json())["tools"]] == ["read"]
+    body = {"server_id": "wiki", "name": "remove", "arguments": {"page": "a"}}
+    async with running.session.post("/mcp-rest/tools/call", json=body) as response:
+        assert response.status == 403
+    scripted_upstream.script(Reply.chat("done"))
+    tools = [{"type": "mcp", "server_url": "litellm_proxy/mcp/wiki", "require_approval": "never"}]
+    assert (await running.chat("fast", tools=tools))[0] == 200
+    (asked,) = scripted_upstream.requests
+    assert [tool["function"]["name"] for tool in asked.json["tools"]] == ["read"]
+
+
+async def test_a_reload_that_leaves_the_plugin_as_it_is_keeps_its_servers(
+    gateway: StartGateway, urls: dict[str, str]
+) -> None:
+    wrote = config(urls)
+    running = await gateway(wrote)
+
+    def servers() -> Any:
+        (member,) = [each for each in running.runtime.plugins.members if each.name == "mcp"]
+        return member.instance._hub.registry.servers
+
+    before = servers()
+    running.write({**wrote, "model_list": [openai_row("other", "http://127.0.0.1:9")]})
+    await running.app.reload()
+    assert servers() is before
+    async with client(running, "/mcp") as mcp:
+        assert text(await mcp.call_tool("git-log", {})) == "1 commits"
+    changed = config({"git": urls["git"]})
+    running.write(changed)
+    await running.app.reload()
+    async with client(running, "/mcp") as mcp:
+        assert [tool.name for tool in (await mcp.list_tools()).tools] == ["git-log"]
+
+
 async def test_names_that_do_not_fit_stop_the_start(gateway: StartGateway, urls: dict[str, str]) -> None:
     for virtual, told in (
         ({"git": {"servers": ["wiki"]}}, "a server or access group has this name"),
@@ -257,3 +330,14 @@ async def test_names_that_do_not_fit_stop_the_start(gateway: StartGateway, urls:
     ):
         with pytest.raises(Exception, match=told):
             await gateway(config(urls, virtual_servers=virtual))
+
+
+@pytest.mark.parametrize(
+    "key", ["mcp_allowed_clients", "mcp_internal_ip_ranges", "mcp_trusted_proxy_ranges", "mcp_required_fields"]
+)
+async def test_a_key_that_would_protect_and_is_not_enforced_stops_the_start(gateway: StartGateway, key: str) -> None:
+    wrote = {**config({"git": "http://127.0.0.1:9/mcp"}), "general_settings": {key: ["x"]}}
+    with pytest.raises(Exception, match="accept_unenforced"):
+        await gateway(wrote)
+    wrote["routeiq"]["compat"] = {"accept_unenforced": [f"general_settings.{key}"]}
+    await gateway(wrote)

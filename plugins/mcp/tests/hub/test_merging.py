@@ -212,3 +212,22 @@ async def test_notifications_of_all_servers_reach_who_asked_for_them() -> None:
         assert await anext(notes) == ("notifications/tools/list_changed", {})
         assert await w.names(None) == ["a-t", "a-u", "b-t"]
         await notes.aclose()
+
+
+async def test_what_one_caller_meets_says_nothing_of_a_server_that_tells_callers_apart() -> None:
+    from routeiq_mcp.hub.health import health_of
+    from routeiq_mcp.upstream.health import Failure
+    from routeiq_sdk import Principal, RequestError
+
+    ann, bob = call(Principal("ann"), x_tenant="1"), call(Principal("bob"), x_tenant="2")
+    servers = {"a": {"extra_headers": ["x-tenant"]}}
+    async with world(Scripted("a", tool("x")), Scripted("b", tool("y")), servers=servers, list_seconds=0) as w:
+        for error in (RequestError(403, "the exchange was refused"), McpError(-32603, "bob may not")):
+            w["a"].error = error
+            assert await w.names(None, bob) == ["b-y"]
+            w["a"].error = None
+            assert await w.names(None, ann) == ["a-x", "b-y"]
+            assert health_of(w.hub).status == "ok"
+        w["a"].error = Failure(-32603, "server a is away", "away")
+        assert await w.names(None, bob) == ["b-y"]
+        assert health_of(w.hub).reason == "MCP servers away: a"

@@ -155,3 +155,32 @@ async def test_a_place_comes_free_when_the_server_fails() -> None:
                 await w.text("a", "x")
         w["a"].error = None
         assert await w.text("a", "x") == "a/x"
+
+
+async def test_permissions_may_name_a_server_by_its_id_its_alias_and_its_groups_for_lists_and_for_calls() -> None:
+    from routeiq_sdk.testing import FakeGateway
+    from routeiq_sdk.testing.fakes import FakeTools
+
+    class Asked(FakeTools):
+        def __init__(self) -> None:
+            super().__init__()
+            self.names: set[tuple[frozenset[str], frozenset[str]]] = set()
+
+        async def permitted(self, ctx, protocol, server, tools, *, aliases=frozenset(), groups=frozenset()):
+            self.names.add((aliases, groups))
+            return await super().permitted(ctx, protocol, server, tools)
+
+    gateway = FakeGateway("mcp")
+    gateway.tools = Asked()
+    row = {"alias": "al", "server_id": "id", "access_groups": ["dev"]}
+    lists = {"resources": [{"uri": "a://1", "name": "1"}], "prompts": [{"name": "p"}]}
+    async with world(Scripted("a", tool("x"), **lists), gateway=gateway, servers={"a": row}) as w:
+        for method in ("tools/list", "resources/list", "prompts/list"):
+            await w.ask(None, method)
+        await w.text("a", "x")
+        await w.ask("a", "resources/read", uri="a://1")
+        await w.ask("a", "example.com/own")
+        expected = (frozenset({"al", "id"}), frozenset({"dev"}))
+        assert gateway.tools.names == {expected}
+        assert {(call.aliases, call.groups) for call in gateway.tools.calls} == {expected}
+    await gateway.aclose()

@@ -80,13 +80,15 @@ class Api:
     async def delete(self, request: HttpRequest) -> HttpResponse:
         """Remove one, its pins, and what was kept for it."""
         hub = self._of()
-        added = self._added(hub, request.path_params["server_id"])
-        if not await hub.shelf.remove(added.id):
-            raise _unknown(added.id)
-        await hub.pins.forget(added.id)
-        if hub.gateway.delegation is not None:
+        id = request.path_params["server_id"]
+        added = self._added(hub, id) if id not in hub.shelf.faults else None  # one that cannot be opened can be removed
+        id = added.id if added is not None else id
+        if not await hub.shelf.remove(id):
+            raise _unknown(id)
+        await hub.pins.forget(id)
+        if hub.gateway.delegation is not None and added is not None:
             await hub.gateway.delegation.forget(f"mcp:{added.name}")
-        return HttpResponse.json({"server_id": added.id, "deleted": True}, 202)
+        return HttpResponse.json({"server_id": id, "deleted": True}, 202)
 
     async def health(self, request: HttpRequest) -> HttpResponse:
         """Ask servers how they are: those of `server_ids`, or all."""
@@ -192,11 +194,12 @@ def register(routes: Routes, hub: Callable[[], Hub]) -> None:
         ("DELETE", one, api.delete, "mcp_server:delete", "Remove an MCP server that was added"),
         ("GET", f"{one}/tools", api.waiting, "mcp_server:read", "Read what is pinned of a server's tools"),
         ("POST", f"{one}/tools/{{tool:path}}/approve", api.approve, "mcp_tool:approve", "Approve a tool's definition"),
-        ("GET", "/v1/mcp/tools", api.tools, "mcp_server:read", "List all tools of all MCP servers"),
         ("GET", "/v1/mcp/access_groups", api.groups, "mcp_server:read", "List access groups of MCP servers"),
     )
     for method, path, handler, action, summary in table:
         routes.add(method, path, _guarded(handler), access="admin", action=action, summary=summary)
+    tools = "List the tools of all MCP servers that the caller may use"
+    routes.add("GET", "/v1/mcp/tools", api.tools, access="key", action="mcp:list", summary=tools)
 
 
 def _guarded(

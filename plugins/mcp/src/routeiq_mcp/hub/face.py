@@ -12,11 +12,11 @@ from routeiq_mcp.hub.asking import METHOD_NOT_FOUND
 from routeiq_mcp.hub.catalog import Catalogs
 from routeiq_mcp.hub.facts import Facts, extension_of
 from routeiq_mcp.hub.listening import Listening, part_of
-from routeiq_mcp.hub.server import PROTOCOL, Server
+from routeiq_mcp.hub.server import Server
 from routeiq_mcp.hub.spec import FaceSpec
 from routeiq_mcp.hub.things import COMPLETE, GET, PROMPTS, READ, RESOURCES, TEMPLATES, Things
 from routeiq_mcp.hub.tools import LIST, Tools
-from routeiq_mcp.hub.walking import Walking, attributes_of
+from routeiq_mcp.hub.walking import Walking, call_of
 from routeiq_mcp.seams import Json, McpError, Peer, ServerFacts
 from routeiq_sdk import Context, Gateway
 from routeiq_sdk.values.tools import ToolCall, ToolResult
@@ -93,7 +93,7 @@ class HubFace:
     async def _extension(self, ctx: Context, method: str, params: Json, peer: Peer) -> Json:
         """A method of an extension goes to the server that has the extension."""
         server = await self._server_of(ctx, method)
-        call = ToolCall(PROTOCOL, server.name, method, {}, attributes=attributes_of(self.spec, server))
+        call = call_of(self.spec, server, method, {})
 
         async def run(allowed: ToolCall) -> ToolResult:
             return ToolResult(await self._parts.walking.ask(ctx, server, method, params, peer))

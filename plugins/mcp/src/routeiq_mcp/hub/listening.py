@@ -77,9 +77,9 @@ class Listening:
     async def _follow(
         self, ctx: Context, server: Server, wanted: Json, names: Mapping[str, str], queue: asyncio.Queue[Note]
     ) -> None:
-        """Hand on what a server tells, and come back when its stream ends."""
+        """Hand on what a server tells, and come back when its stream ends, ever later when it tells nothing."""
         ended = 0
-        while ended < len(_PAUSES):
+        while True:
             try:
                 async with contextlib.aclosing(_closable(server.upstream.listen(ctx, wanted))) as notes:
                     async for method, params in notes:
@@ -97,7 +97,7 @@ class Listening:
                 log.debug("a server does not let itself be listened to", server=server.name, error=str(error))
             except (RouteIQError, OSError) as error:
                 log.debug("a server does not let itself be listened to", server=server.name, error=type(error).__name__)
-            await asyncio.sleep(_PAUSES[ended])
+            await asyncio.sleep(_PAUSES[min(ended, len(_PAUSES) - 1)])
             ended += 1
 
 

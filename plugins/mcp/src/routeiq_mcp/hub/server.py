@@ -54,6 +54,11 @@ class Server:
     facts_until: float = 0.0
     asked: bool = False
 
+    @property
+    def aliases(self) -> frozenset[str]:
+        """The names beside its own by which permissions may speak of it."""
+        return frozenset({self.id, self.prefix}) - {self.name}
+
     def caller(self, ctx: Context) -> str:
         """Names who calls, as far as this server can tell callers apart; never shown to anybody."""
         principal = ctx.identified
@@ -66,12 +71,13 @@ class Server:
         return hashlib.sha256("\0".join((*told, "", *headers)).encode("utf-8", "surrogateescape")).hexdigest()
 
     def note(self, error: BaseException | None, at: int) -> None:
-        """Note how a request to the server ended."""
+        """Note how a request to the server ended. What is one caller's matter says nothing of the server."""
+        if isinstance(error, ConsentNeeded | RequestError):
+            return
+        if self.per_caller and isinstance(error, McpError) and not hasattr(error, "kind"):
+            return  # its answer, to this caller; `kind` says that there was none
         self.asked = True
-        if error is None:
-            self.trouble = None
-        elif not isinstance(error, ConsentNeeded):
-            self.trouble = Trouble(reason_of(error), at)
+        self.trouble = Trouble(reason_of(error), at) if error is not None else None
 
 
 def reason_of(error: BaseException) -> str:

@@ -13,10 +13,10 @@ from routeiq_mcp.hub.asking import UNAVAILABLE, Answers, ask_all, caching
 from routeiq_mcp.hub.cursors import INVALID, page_of
 from routeiq_mcp.hub.lists import KEYS, Listed
 from routeiq_mcp.hub.policy import SEPARATOR
-from routeiq_mcp.hub.server import PROTOCOL, Server
+from routeiq_mcp.hub.server import Server
 from routeiq_mcp.hub.spec import FaceSpec
 from routeiq_mcp.hub.uris import Remembered, matches, named, shown
-from routeiq_mcp.hub.walking import Walking, attributes_of
+from routeiq_mcp.hub.walking import Walking, call_of
 from routeiq_mcp.seams import Json, McpError, Peer
 from routeiq_sdk import Context, Gateway
 from routeiq_sdk.values.tools import ToolCall, ToolResult
@@ -91,7 +91,7 @@ class Things:
             asked = {**params, "ref": {**ref, "uri": own}}
         else:
             raise McpError(INVALID, "completion/complete needs ref: a prompt's name or a resource's uri")
-        if method not in await self._gateway.tools.permitted(ctx, PROTOCOL, server.name, (method,)):
+        if method not in await self._walking.permitted(ctx, server, (method,)):
             raise McpError(INVALID, "there is no such prompt or resource")
         return await self._walking.ask(ctx, server, COMPLETE, asked, peer)
 
@@ -122,7 +122,7 @@ class Things:
             return Answers(())
 
         async def ask(server: Server) -> Listed:
-            allowed = await self._gateway.tools.permitted(ctx, PROTOCOL, server.name, (_PERMISSION[method],))
+            allowed = await self._walking.permitted(ctx, server, (_PERMISSION[method],))
             if not allowed:
                 return nothing
             return await server.lists.get(ctx, method, server.caller(ctx), older=older)
@@ -172,7 +172,7 @@ class Things:
         peer: Peer,
     ) -> Json:
         """The road of a tool call, for what is no tool."""
-        call = ToolCall(PROTOCOL, server.name, method, told, attributes=attributes_of(face, server))
+        call = call_of(face, server, method, told)
 
         async def run(allowed: ToolCall) -> ToolResult:
             return ToolResult(await self._walking.ask(ctx, server, method, {**params, **allowed.arguments}, peer))

@@ -16,10 +16,10 @@ from routeiq_mcp.hub.cursors import INVALID, page_of
 from routeiq_mcp.hub.lists import INTERNAL, Listed
 from routeiq_mcp.hub.pins import Pins
 from routeiq_mcp.hub.policy import SEPARATOR
-from routeiq_mcp.hub.server import PROTOCOL, Server
+from routeiq_mcp.hub.server import Server
 from routeiq_mcp.hub.spec import FaceSpec
 from routeiq_mcp.hub.uris import Remembered
-from routeiq_mcp.hub.walking import Walking, attributes_of
+from routeiq_mcp.hub.walking import Walking, call_of
 from routeiq_mcp.seams import Json, McpError, Peer
 from routeiq_mcp.wire import codes
 from routeiq_sdk import Context, Gateway, RouteIQError
@@ -103,14 +103,7 @@ class Tools:
         if arguments is not None and not isinstance(arguments, Mapping):
             raise McpError(INVALID, "arguments of a tool are an object")
         server, tool = await self._owner(ctx, face, name)
-        call = ToolCall(
-            PROTOCOL,
-            server.name,
-            tool,
-            arguments or {},
-            price=server.policy.price_of(tool),
-            attributes=attributes_of(face, server),
-        )
+        call = call_of(face, server, tool, arguments or {}, price=server.policy.price_of(tool))
 
         async def run(allowed: ToolCall) -> ToolResult:
             asked = {**params, "name": tool}
@@ -147,9 +140,10 @@ class Tools:
         merged = self._merge(face, answers)
         permitted: dict[str, frozenset[str]] = {}
         whole = True
-        for name, tools in merged.by_server.items():
-            permitted[name] = await self._gateway.tools.permitted(ctx, PROTOCOL, name, tools)
-            whole &= len(permitted[name]) == len(tools)
+        for server in face.servers:
+            tools = merged.by_server.get(server.name, ())
+            permitted[server.name] = await self._walking.permitted(ctx, server, tools) if tools else frozenset()
+            whole &= len(permitted[server.name]) == len(tools)
         if whole:
             return merged.tools
         owners = merged.owners
@@ -233,7 +227,7 @@ class Tools:
 
     async def _refuse(self, ctx: Context, server: Server, tool: str) -> None:
         """Say that a tool is in quarantine, to those who may know that it is there."""
-        if tool in await self._gateway.tools.permitted(ctx, PROTOCOL, server.name, (tool,)):
+        if tool in await self._walking.permitted(ctx, server, (tool,)):
             raise McpError(
                 codes.REFUSED,
                 f"Tool {tool} of server {server.name} is in quarantine: {QUARANTINED}.",

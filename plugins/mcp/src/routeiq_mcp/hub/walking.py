@@ -5,12 +5,13 @@ What is called and what becomes of the answer is the business of whoever calls.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from typing import Any
 
 from routeiq_mcp.hub.limits import Limits
-from routeiq_mcp.hub.server import Server
+from routeiq_mcp.hub.server import PROTOCOL, Server
 from routeiq_mcp.hub.spec import FaceSpec
 from routeiq_mcp.seams import Json, McpError, Peer
 from routeiq_mcp.wire import codes
@@ -26,6 +27,12 @@ class Walking:
     def __init__(self, gateway: Gateway, limits: Limits) -> None:
         self._gateway = gateway
         self._limits = limits
+
+    async def permitted(self, ctx: Context, server: Server, tools: Sequence[str]) -> frozenset[str]:
+        """Those of a server's tools (or methods) that the caller may use."""
+        return await self._gateway.tools.permitted(
+            ctx, PROTOCOL, server.name, tools, aliases=server.aliases, groups=server.groups
+        )
 
     async def call(self, ctx: Context, server: Server, call: ToolCall, run: Run) -> Json:
         """Walk a call. What the operator's rules refuse walks the road, too, for its record; it costs nothing."""
@@ -60,7 +67,21 @@ def refused(error: RequestError) -> McpError:
     return McpError(codes.REFUSED, error.message, {"status": error.status, "code": error.code})
 
 
-def attributes_of(face: FaceSpec, server: Server) -> dict[str, str]:
+def call_of(face: FaceSpec, server: Server, tool: str, arguments: Mapping[str, Any], *, price: int = 0) -> ToolCall:
+    """A call of a tool (or method) through a face, as the road of tool calls takes it."""
+    return ToolCall(
+        PROTOCOL,
+        server.name,
+        tool,
+        arguments,
+        price=price,
+        attributes=_attributes(face, server),
+        aliases=server.aliases,
+        groups=server.groups,
+    )
+
+
+def _attributes(face: FaceSpec, server: Server) -> dict[str, str]:
     """Facts of a call for its record."""
     found = {"auth_mode": server.auth_mode}
     if face.virtual:
