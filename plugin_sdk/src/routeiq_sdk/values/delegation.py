@@ -7,16 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from routeiq_sdk.errors import RouteIQError
+from routeiq_sdk.secret import Secret
 
 if TYPE_CHECKING:
     from routeiq_sdk.context import Context
 
 Mode = Literal["none", "static", "client_credentials", "authorization_code", "token_exchange", "id_jag", "passthrough"]
+
+
+def _plain(value: Any) -> Any:
+    return value.reveal() if isinstance(value, Secret) else value
+
+
+# The configuration hands secrets over as `Secret`, an admin's JSON as text.
+_Hidden = Annotated[SecretStr, BeforeValidator(_plain)]
 
 
 class OutboundAuth(BaseModel):
@@ -25,7 +34,7 @@ class OutboundAuth(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     mode: Mode = Field("none", description="How the gateway authenticates upstream.")
-    headers: dict[str, SecretStr] = Field(
+    headers: dict[str, _Hidden] = Field(
         default_factory=dict, description="`static`: headers sent with every call, such as Authorization."
     )
     header: str | None = Field(
@@ -39,8 +48,8 @@ class OutboundAuth(BaseModel):
     client_id: str | None = Field(
         None, description="The client id. Left out: client metadata document, else dynamic registration."
     )
-    client_secret: SecretStr | None = Field(None, description="The client's secret.")
-    client_key: SecretStr | None = Field(
+    client_secret: _Hidden | None = Field(None, description="The client's secret.")
+    client_key: _Hidden | None = Field(
         None, description="A private key (PEM) for `private_key_jwt` instead of a secret."
     )
     client_key_algorithm: Literal["RS256", "PS256", "ES256", "EdDSA"] = Field(
