@@ -293,6 +293,20 @@ async def test_a_refusal_is_told_as_the_protocol_tells_it(error: Exception, stat
                     assert said["error"]["data"]["retryAfter"] == 7
 
 
+async def test_what_went_wrong_is_logged_by_its_place_and_never_by_its_text(caplog: pytest.LogCaptureFixture) -> None:
+    face = ScriptedFace()
+
+    async def fails(params: Json, peer: Peer) -> Json:
+        raise KeyError(params["arguments"]["password"])
+
+    face.tools["fails"] = fails
+    async with serving(face) as world, world.client() as client:
+        answer = await ask(client, "tools/call", {"name": "fails", "arguments": {"password": "hunter2"}})
+        assert answer.json()["error"] == {"code": -32603, "message": "internal error"}
+        assert "hunter2" not in caplog.text
+        assert "KeyError at test_modern.py" in caplog.text
+
+
 async def test_what_is_no_single_request_is_refused() -> None:
     async with serving() as world, world.client() as client:
         headers = {"mcp-protocol-version": MODERN}

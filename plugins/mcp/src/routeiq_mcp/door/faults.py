@@ -6,7 +6,9 @@ Texts come from whoever raised the error; nothing unexpected is told in detail.
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Any
 
 from routeiq_mcp.door import consent
@@ -48,8 +50,14 @@ def known(error: BaseException) -> McpError:
         # Texts of these are for operators.
         log.error("an MCP request failed: %s", error)
     else:
-        log.error("an MCP request failed unexpectedly", exc_info=error)
+        log.error("an MCP request failed unexpectedly: %s at %s", type(error).__name__, _place(error))
     return McpError(codes.INTERNAL_ERROR, "internal error")
+
+
+def _place(error: BaseException) -> str:
+    """Where it was raised. Its text is not told: it may hold what a client or a server sent."""
+    frames = traceback.extract_tb(error.__traceback__)[-4:]
+    return ", in ".join(f"{PurePath(frame.filename).name}:{frame.lineno}" for frame in reversed(frames)) or "no place"
 
 
 def _refused(error: RequestError) -> McpError:
