@@ -173,8 +173,8 @@ REVIEWED = {
         "holds such a program, and is refused one when the operator did not write the row"
     ),
     "plugins/mcp/src/routeiq_mcp/rows.py: ServerRow": (
-        "a row of mcp_servers as the YAML has it, of which such a program is made; what the API takes has no such field, "
-        "and a row that came by it is never trusted"
+        "a row of mcp_servers as the YAML has it, of which such a program is made; what the API takes has no such "
+        "field, and a row that came by it is never trusted"
     ),
 }
 """Models that may name a command, and why."""

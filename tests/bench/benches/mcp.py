@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import secrets
 import statistics
 import sys
@@ -55,11 +56,11 @@ class Way:
 
 @contextmanager
 def _process(argv: list[str], core: int) -> Iterator[ProcessTree]:
-    import os
-
-    with tempfile.TemporaryDirectory(prefix="bench-mcp-") as folder:
-        with ProcessTree([sys.executable, *argv], core=core, env=dict(os.environ), folder=Path(folder)) as process:
-            yield process
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-mcp-") as folder,
+        ProcessTree([sys.executable, *argv], core=core, env=dict(os.environ), folder=Path(folder)) as process,
+    ):
+        yield process
 
 
 @contextmanager

@@ -13,6 +13,21 @@ if TYPE_CHECKING:
     from routeiq_sdk.context import Context
 
 
+SERVER_METHODS = frozenset(
+    {
+        "completion/complete",
+        "prompts/get",
+        "resources/directory/read",
+        "resources/read",
+        "resources/subscribe",
+        "skills/get",
+        "skills/list",
+    }
+)
+"""What is asked of an MCP server beside its tools. It walks the road of tool calls under these names, and whoever may
+use the server may ask it; a tool of such a name is not offered."""
+
+
 @dataclass(frozen=True, slots=True)
 class ToolCall:
     """`tool` of `server` is about to be called with `arguments`. `protocol` is `mcp` or `a2a`.

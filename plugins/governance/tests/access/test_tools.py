@@ -50,6 +50,13 @@ def test_tools_can_be_granted_one_by_one() -> None:
     assert asked(caller(("key", {"mcp_servers": ["files"], "mcp_tool_permissions": {"other": ["x"]}}))) == set(TOOLS)
 
 
+def test_whoever_may_use_one_tool_may_read_the_servers_resources() -> None:
+    some = caller(("key", {"mcp_tool_permissions": {"files": ["read"]}}))
+    assert permitted(some, None, FILES, ("resources/read", "write"), grant_needed=False) == {"resources/read"}
+    none = caller(("key", {"mcp_servers": ["other"]}))
+    assert permitted(none, None, FILES, ("resources/read",), grant_needed=False) == frozenset()
+
+
 def test_a_key_cannot_do_what_its_team_cannot() -> None:
     key, team = {"mcp_servers": ["files"]}, {"mcp_tool_permissions": {"files": ["read"]}}
     assert asked(caller(("key", key), ("team", team))) == {"read"}

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from routeiq_governance.identity.caller import Caller, Entity
+from routeiq_sdk.values.tools import SERVER_METHODS
 
 _FIELDS = {
     "mcp": ("mcp_servers", "mcp_access_groups", "mcp_tool_permissions"),
@@ -63,8 +64,8 @@ def _of_one(told: Mapping[str, Any], target: Target, tools: Sequence[str]) -> fr
     granted = bool(_listed(told.get(servers)) & target.names or _listed(told.get(groups)) & target.groups)
     narrowed = told.get(by_tool) if by_tool is not None else None
     lists = [narrowed[name] for name in target.names if name in narrowed] if isinstance(narrowed, Mapping) else []
-    if lists:
-        return frozenset(tools) & frozenset[str]().union(*(_listed(each) for each in lists))
+    if lists:  # tools one by one; the server itself may be asked, too
+        return frozenset(tools) & SERVER_METHODS.union(*(_listed(each) for each in lists))
     return frozenset(tools) if granted else frozenset()
 
 

@@ -17,7 +17,7 @@ from routeiq_mcp.hub.server import PROTOCOL, Server
 from routeiq_mcp.rows import PinnedTool
 from routeiq_mcp.seams import Json
 from routeiq_sdk import Context, Gateway, RequestError
-from routeiq_sdk.values.tools import ToolDefinition
+from routeiq_sdk.values.tools import SERVER_METHODS, ToolDefinition
 
 QUARANTINED = "its definition waits for an administrator's approval"
 _CATALOGS = 512
@@ -76,6 +76,8 @@ class Catalogs:
             label = name if isinstance(name, str) and name else f"#{number}"
             if fault is not None:
                 left_out[label[:64]] = fault
+            elif label in SERVER_METHODS:
+                left_out[label] = "its name is that of a method of the protocol"
             elif label in usable:
                 left_out[label[:64]] = "the server lists it twice"
             elif server.policy.offers(label):
