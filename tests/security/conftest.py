@@ -81,6 +81,10 @@ PLUGINS: dict[str, Any] = {
         "login": {"client_id": "routeiq", "public_url": "http://127.0.0.1:4000"},
         "scim": {"token": SCIM_TOKEN},
     },
+    "oauth": {
+        "issuers": [{"issuer": "http://127.0.0.1:9", "jwks_url": "http://127.0.0.1:9/jwks"}],
+        "authorization_server": {"enabled": True, "dynamic_registration": True},
+    },
 }
 
 Fortress = Callable[..., Awaitable[TestGateway]]

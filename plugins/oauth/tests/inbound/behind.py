@@ -1,5 +1,5 @@
-"""A plugin of tests that stands for a protocol's adapter: protected resources, a route that tells who called, and a few
-gateway keys."""
+"""A plugin of tests that stands for a protocol's adapter: protected resources, a route that tells who called, a few
+gateway keys, and a session in a cookie, which reads but changes nothing without a header."""
 
 from __future__ import annotations
 
@@ -42,7 +42,13 @@ class Behind(Plugin[PluginConfig]):
 
     @hookimpl
     async def authenticate(self, ctx: Context) -> Principal | Reject | None:
-        return KEYS.get(ctx.credential.reveal()) if ctx.credential is not None else None
+        if ctx.credential is not None:
+            return KEYS.get(ctx.credential.reveal())
+        if "session=bob" not in (ctx.headers.get("cookie") or ""):
+            return None
+        if ctx.method != "GET" and "x-session-csrf" not in ctx.headers:
+            return Reject(403, "a session changes nothing without its token")
+        return Principal("session:bob", kind="user", user="bob", attributes={"roles": ["proxy_admin"]})
 
     @hookimpl
     def offer_directory(self) -> Any:

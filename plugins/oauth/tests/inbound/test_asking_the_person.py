@@ -3,8 +3,10 @@ person at the browser did not see."""
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Awaitable, Callable
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
 
@@ -228,7 +230,7 @@ async def test_pages_cannot_be_framed_and_run_no_script(browser: Browser, client
         assert "<script" not in page.text
         assert page.headers["x-frame-options"] == "DENY"
         assert page.headers["cache-control"] == "no-store"
-        assert page.headers["referrer-policy"] == "no-referrer"
+        assert page.headers["referrer-policy"] == "same-origin"
     assert "form-action 'self' https://editor.example;" in consent.headers["content-security-policy"]
 
 
@@ -343,3 +345,36 @@ async def test_a_redirect_keeps_the_query_that_it_has(open_gateway: Open, open_b
         page = await browser.press(await client.ask(browser), answer="allow")
 
     assert urlsplit(str(page.elsewhere)).query.startswith("tenant=7&code=")
+
+
+async def test_whoever_has_a_session_is_known(browser: Browser, client: Client) -> None:
+    browser.has_session()
+    page = await client.ask(browser)
+    assert "bob" in page.text
+
+    _, told = await client.redeem((await browser.press(page, answer="allow")).told["code"])
+    seen = (await client.call(told["access_token"]))[1]
+    assert (seen["id"], seen["user"]) == ("session:bob", "bob")
+    assert "roles" not in seen["attributes"], "a client never has the roles of its person"
+
+
+async def test_a_session_alone_answers_no_page(browser: Browser, client: Client, open_browser: OpenBrowser) -> None:
+    browser.has_session()
+    page = await client.ask(browser)
+
+    for changed in ({"csrf": ""}, {"ticket": ""}, {"csrf": "", "ticket": ""}):
+        assert (await browser.press(page, answer="allow", **changed)).status == 403
+
+
+async def test_another_sign_in_can_be_offered(open_gateway: Open, open_browser: OpenBrowser) -> None:
+    gateway = await open_gateway(
+        authorization_server={"enabled": True, "clients": CLIENTS}, sign_in={"login_url": "/sso/login"}
+    )
+    async with Client(gateway.url, "editor", REDIRECT) as client:
+        page = await (await open_browser(gateway)).get("/authorize", **client.question())
+
+    link = re.search(r'href="(/sso/login[?]return_to=([^"]+))"', page.text)
+    assert link is not None
+    returns = unquote(html.unescape(link[2]))
+    assert returns.startswith("/authorize?")
+    assert dict(parse_qsl(urlsplit(returns).query)) == {**client.question(), "prompt": "consent"}

@@ -119,7 +119,7 @@ def test_pages_run_nothing_are_framed_by_nobody_and_escape_values() -> None:
     assert "script-src" not in policy
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
-    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["referrer-policy"] == "same-origin"
     assert answer.headers["cache-control"] == "no-store"
 
 

@@ -18,7 +18,7 @@ from routeiq_sdk.values.http import Headers, HttpRequest, HttpResponse
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
 ROOT_RESOURCE = "/mcp"
 """What is described when a client asks at the root."""
-OPEN_TO_BROWSERS = {"access-control-allow-origin": "*", "cache-control": "public, max-age=60"}
+CACHED = {"cache-control": "public, max-age=60"}
 _PATH = "/-._~!$&'()*+,;=:@"
 _ODD = re.compile(r"[^!-~]|[\"\\]")
 
@@ -47,9 +47,9 @@ class Metadata:
         servers = self._servers(request.headers)
         resource = self._gateway.protected_resource(path) if servers and not _ODD.search(path) else None
         if resource is None:
-            return HttpResponse.json({"detail": "Not Found"}, 404, {"access-control-allow-origin": "*"})
+            return HttpResponse.json({"detail": "Not Found"}, 404)
         url = self._address.base(request.headers) + path
-        return HttpResponse.json(describe(resource, url, servers), headers=OPEN_TO_BROWSERS)
+        return HttpResponse.json(describe(resource, url, servers), headers=CACHED)
 
 
 def describe(resource: ProtectedResource, url: str, servers: Sequence[str]) -> Mapping[str, Any]:

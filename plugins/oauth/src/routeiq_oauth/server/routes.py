@@ -17,7 +17,7 @@ from routeiq_sdk.values.http import Headers, HttpRequest, HttpResponse
 if TYPE_CHECKING:
     from routeiq_oauth.parts import Parts
 
-OPEN_TO_BROWSERS = {"access-control-allow-origin": "*", "cache-control": "public, max-age=60"}
+CACHED = {"cache-control": "public, max-age=60"}
 JWKS_PATH = "/oauth/jwks"
 WELL_KNOWN = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
 
@@ -101,12 +101,12 @@ class Endpoints:
         one."""
         asked = "/" + request.path_params["path"] if "path" in request.path_params else ""
         if asked not in ("", urlsplit(self._address.base(request.headers)).path):
-            return HttpResponse.json({"detail": "Not Found"}, 404, {"access-control-allow-origin": "*"})
-        return HttpResponse.json(self._describe(request.headers), headers=OPEN_TO_BROWSERS)
+            return HttpResponse.json({"detail": "Not Found"}, 404)
+        return HttpResponse.json(self._describe(request.headers), headers=CACHED)
 
     async def jwks(self, request: HttpRequest) -> HttpResponse:
         """`GET /oauth/jwks`."""
-        return HttpResponse.json(self.keys.document(), headers=OPEN_TO_BROWSERS)
+        return HttpResponse.json(self.keys.document(), headers=CACHED)
 
     def _describe(self, headers: Headers) -> dict[str, Any]:
         base = self._address.base(headers)
