@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError
 
 from routeiq_sdk import Context, Principal, Reject, Replace, Stop
 from routeiq_sdk.guards import (
-    AsyncChain,
+    Chain,
     Finding,
     GuardConfig,
     Inspector,
@@ -377,7 +377,7 @@ def test_rows_that_wait_and_rows_that_do_not_watch_one_stream_in_their_order(nam
         rows = [row(name, mode="post_call", mask=True) for name in names]
         made = Waiting(Config.model_validate({"guardrails": rows}))
         item = made.stream_filter(make_context())
-        assert isinstance(item, AsyncChain)
+        assert isinstance(item, Chain)
         out = ""
         for piece in text:
             answer = await item.feed(piece)
@@ -393,7 +393,7 @@ def test_rows_that_wait_and_rows_that_do_not_watch_one_stream_in_their_order(nam
 
 def test_a_row_that_does_not_wait_stops_a_stream_behind_one_that_does() -> None:
     async def run() -> list[str] | Stop:
-        chain = AsyncChain([Slowly(), Window(lambda text: Stop("no") if "SECRET" in text else text, last_separator)])
+        chain = Chain([Slowly(), Window(lambda text: Stop("no") if "SECRET" in text else text, last_separator)])
         for piece in ("a sec", "ret "):
             assert await chain.feed(piece) in ([], ["A "], ["A SEC"])
         return await chain.end()

@@ -164,6 +164,21 @@ async def test_no_request_starts_a_program(tmp_path: Path, scripted_upstream: Sc
 
 COMMANDS = frozenset({"command", "cmd", "args", "argv", "env", "executable", "shell", "entrypoint", "stdio", "program"})
 
+REVIEWED = {
+    "plugins/mcp/src/routeiq_mcp/upstream/signed.py: SignedProgram": (
+        "the program of a stdio MCP server: made of mcp_servers of the YAML alone, and started only when a key in the "
+        "gateway's folder of keys has signed it"
+    ),
+    "plugins/mcp/src/routeiq_mcp/upstream/config.py: ServerSpec": (
+        "holds such a program, and is refused one when the operator did not write the row"
+    ),
+    "plugins/mcp/src/routeiq_mcp/rows.py: ServerRow": (
+        "a row of mcp_servers as the YAML has it, of which such a program is made; what the API takes has no such field, "
+        "and a row that came by it is never trusted"
+    ),
+}
+"""Models that may name a command, and why."""
+
 
 def fields_that_name_commands(source: str) -> Iterator[str]:
     """Fields of classes, so of models too, and their aliases, that go by such a name."""
@@ -186,7 +201,9 @@ def fields_that_name_commands(source: str) -> Iterator[str]:
 
 def test_no_model_has_a_field_for_a_command() -> None:
     found = {f"{path}: {field}" for path, text in product_sources() for field in fields_that_name_commands(text)}
-    assert found == set()
+    models = {field.rpartition(".")[0] for field in found}
+    assert models - REVIEWED.keys() == set()
+    assert models == set(REVIEWED), "a reviewed exception that is not needed any more"
 
 
 @pytest.mark.parametrize(

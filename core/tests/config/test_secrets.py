@@ -72,3 +72,11 @@ def test_no_canary_in_errors_and_their_tracebacks(text: str) -> None:
 
 def test_no_canary_in_the_schema() -> None:
     assert "canary" not in str(json_schema())
+
+
+def test_a_word_that_says_whether_and_not_how_is_no_secret(env: Mapping[str, str], master_key: str) -> None:
+    """`auth: required` would else mask a word that prose is full of."""
+    text = f"general_settings: {{master_key: {master_key}}}\nrouteiq: {{plugins: {{mcp: {{v: {{auth: required}}}}}}}}\n"
+    told = [secret.reveal() for secret in loads(text, env=env).secrets()]
+    assert master_key in told
+    assert "required" not in told

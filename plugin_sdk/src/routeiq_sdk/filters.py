@@ -1,10 +1,12 @@
-"""The shapes of what watches a stream: a filter changes or stops its text, a meter holds money for it as it runs.
+"""The shapes of what watches a stream: a filter changes or stops its text, a meter holds money for it as it runs;
+and several filters as one.
 
 Reading deltas out of a wire and writing them back is the core's business.
 """
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Sequence
 from typing import Protocol
 
 from routeiq_sdk.values.verdict import Stop
@@ -49,6 +51,41 @@ class AsyncStreamFilter(Protocol):
 
     async def end(self) -> list[str] | Stop:
         """As `StreamFilter.end`."""
+
+
+class Chain:
+    """Several filters as one: text passes through the first, then through the second. Some may wait."""
+
+    def __init__(self, filters: Sequence[StreamFilter | AsyncStreamFilter]) -> None:
+        self._filters = filters
+
+    async def feed(self, delta: str) -> list[str] | Stop:
+        """Through all of them."""
+        return await self._through([delta], closing=False)
+
+    async def end(self) -> list[str] | Stop:
+        """The rest of each, through those that follow."""
+        return await self._through([], closing=True)
+
+    async def _through(self, pieces: list[str], *, closing: bool) -> list[str] | Stop:
+        for item in self._filters:
+            passed: list[str] = []
+            for piece in pieces:
+                answer = await _given(item.feed(piece))
+                if isinstance(answer, Stop):
+                    return answer
+                passed += answer
+            if closing:
+                rest = await _given(item.end())
+                if isinstance(rest, Stop):
+                    return rest
+                passed += rest
+            pieces = passed
+        return pieces
+
+
+async def _given(answer: list[str] | Stop | Awaitable[list[str] | Stop]) -> list[str] | Stop:
+    return answer if isinstance(answer, list | Stop) else await answer
 
 
 class StreamMeter(Protocol):

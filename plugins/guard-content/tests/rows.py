@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,11 +45,22 @@ def streamed(made: GuardContent, pieces: Iterable[str], part: str = "text") -> t
     item: Any = made.stream_filter(ctx) if part == "text" else made.stream_part_filter(ctx, part)
     out = ""
     for step in [*(lambda piece=piece: item.feed(piece) for piece in pieces), item.end]:
-        answer = step()
+        answer = at_once(step())
         if isinstance(answer, Stop):
             return out, answer
         out += "".join(answer)
     return out, None
+
+
+def at_once(answer: Any) -> Any:
+    """The answer of a filter that may be awaited, and never waits: several as one."""
+    if not inspect.iscoroutine(answer):
+        return answer
+    try:
+        answer.send(None)
+    except StopIteration as given:
+        return given.value
+    raise AssertionError("a filter of this guard waits")
 
 
 def cut(text: str, places: Iterable[int]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -97,10 +98,16 @@ def streamed(filtering: Any, pieces: Sequence[str]) -> str | Stop:
     out = ""
     for step in [*(lambda piece=piece: filtering.feed(piece) for piece in pieces), filtering.end]:
         answer = step()
+        if inspect.isawaitable(answer):
+            answer = asyncio.run(_awaited(answer))  # several filters as one
         if isinstance(answer, Stop):
             return answer
         out += "".join(answer)
     return out
+
+
+async def _awaited(answer: Any) -> Any:
+    return await answer
 
 
 BUILTIN = Builtin(ENTITIES)

@@ -85,7 +85,7 @@ PROSE = """
 In 2024 the committee met 12 times and read 1,234 pages; on 2024-03-05 at 14:30:00 it closed. Section 4.2.1 of the
 report (pp. 100-120) says that 299 792 458 metres a second is exact, that 65536 65537 follow one another and that
 3.141592653589793 is not. ISBN 978-3-16-148410-0 stands on the shelf beside version 10.15.7 of the manual.
-for i in range(0, 1000000): print(f"{i:08d} {0xDEADBEEF} {1_000_000}")  # TODO(2023-11-30) see #1234567
+for i in range(0, 1000000): print(f"{i:08d} {0xDEADBEEF} {1_000_000}")  # since (2023-11-30) see #1234567
 @decorator
 def f(x: int = 1700000000) -> dict[str, int]: return {"created": 1700000000123, "id": 9007199254740991}
 SELECT * FROM t WHERE a::text = 'x' AND created_at > '2024-01-02T03:04:05+0100' LIMIT 100; -- 127.0.0.1:8080

@@ -249,7 +249,8 @@ class AuthorizationServer:
             token = jwt.encode(said, KEY, "HS256", headers={"typ": "oauth-id-jag+jwt"})
             return {"access_token": token, "token_type": "N_A", "issued_token_type": ID_JAG, "expires_in": 60}
         actor = self.issued[form["actor_token"]].user if "actor_token" in form else None
-        told = self._give(claims["sub"], client, form["resource"], form.get("scope", ""), actor=actor)
+        target = form.get("resource") or form["audience"]
+        told = self._give(claims["sub"], client, target, form.get("scope", ""), actor=actor)
         return {**told, "issued_token_type": ACCESS_TOKEN}
 
     def _by_assertion(self, client: str, form: Mapping[str, str]) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def deployment_of(
         rpm=params.rpm,
         tpm=params.tpm,
         tags=frozenset(params.tags),
-        guardrails=frozenset(_listed(extras.get("guardrails"))),
+        guardrails=frozenset(row.guardrails),
         region=extras.get("region_name"),
         max_input_tokens=limit if isinstance(limit, int) else facts.max_input_tokens if facts is not None else None,
         timeout=params.timeout,
@@ -120,12 +120,6 @@ def deployment_of(
             "organization": params.organization,
         },
         abilities={**(facts.abilities if facts is not None else {}), **abilities(info.extras)},
-    )
-
-
-def _listed(value: Any) -> list[str]:
-    return (
-        [str(name) for name in value] if isinstance(value, list | tuple) else [value] if isinstance(value, str) else []
     )
 
 

@@ -76,8 +76,7 @@ class CrossCheck:
 
     def _rows_guardrails(self) -> None:
         for row in self._rows:
-            asked = row.litellm_params.extras.get("guardrails")
-            for name in [asked] if isinstance(asked, str) else asked or ():
+            for name in row.guardrails:
                 if name not in self._guardrails:
                     message = f"{row.path}.litellm_params.guardrails: there is no guardrail {name!r}"
                     mend = "add it to guardrails, or take it from the row"

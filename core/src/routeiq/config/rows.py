@@ -18,6 +18,7 @@ from routeiq.config.position import KeyPath, dotted
 from routeiq.config.settings import Count, Seconds
 from routeiq.config.validation import Open, checked, without_nulls
 from routeiq_sdk import Secret
+from routeiq_sdk.guards.rails import names_in
 
 Usd = Annotated[Decimal, Field(ge=0)]
 
@@ -118,6 +119,11 @@ class ModelRow:
     def router_model(self) -> bool:
         """Whether the row is a router offered as a model (`auto_router/...`), not a provider's model."""
         return self.litellm_params.model.partition("/")[0] == "auto_router"
+
+    @property
+    def guardrails(self) -> tuple[str, ...]:
+        """The guardrails that watch over the deployment, by name; one alone needs no list."""
+        return tuple(names_in(self.litellm_params.extras.get("guardrails")))
 
 
 class RowReader:

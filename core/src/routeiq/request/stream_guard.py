@@ -15,6 +15,7 @@ from routeiq.request import frames, gates
 from routeiq.request.pieces import TEXTS, Channel, Document, Piece
 from routeiq.wires import sse
 from routeiq_sdk import AsyncStreamFilter, Context, RequestError, Stop, StreamFilter
+from routeiq_sdk.filters import Chain
 
 Answer = list[str] | Stop
 _DONE = b"[DONE]"
@@ -75,26 +76,20 @@ MakeFilters = Callable[[str], Sequence[WatchedFilter]]
 class _Guarded:
     """One channel: its filters, and an event of it as the model for those that carry what was held back."""
 
-    __slots__ = ("_filters", "frame", "model")
+    __slots__ = ("_chain", "frame", "model")
 
     def __init__(self, filters: Sequence[WatchedFilter], frame: frames.Frame, model: Document) -> None:
-        self._filters = filters
+        self._chain = Chain(filters)
         self.frame = frame
         self.model = model
 
     async def through(self, text: str) -> str:
         """What of `text`, and of what was held back, may go out."""
-        pieces = [text]
-        for item in self._filters:
-            pieces = await _fed(item, pieces)
-        return "".join(pieces)
+        return _allowed(await self._chain.feed(text))
 
     async def rest(self) -> str:
         """The text is over: what was held back."""
-        pieces: list[str] = []
-        for item in self._filters:
-            pieces = await _fed(item, pieces) + _allowed(await item.end())
-        return "".join(pieces)
+        return _allowed(await self._chain.end())
 
 
 class StreamGuard:
@@ -179,14 +174,7 @@ def _lone_frame(guarded: _Guarded, document: Document) -> bytes:
     return frames.write(frames.Frame(b"", str(kind) if kind and guarded.frame.event else None, None), document)
 
 
-async def _fed(item: WatchedFilter, pieces: Sequence[str]) -> list[str]:
-    passed: list[str] = []
-    for piece in pieces:
-        passed += _allowed(await item.feed(piece))
-    return passed
-
-
-def _allowed(answer: Answer) -> list[str]:
+def _allowed(answer: Answer) -> str:
     if isinstance(answer, Stop):
         raise Stopped(answer)
-    return answer
+    return "".join(answer)

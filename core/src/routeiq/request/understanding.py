@@ -5,14 +5,14 @@ Errors are worded in `errors`; what the fields do is decided further down the ro
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from routeiq.errors import Errors
 from routeiq.surfaces.base import Surface
 from routeiq.upstream.fields import REFUSED
 from routeiq.wires.body import Body, Raw, text_field
 from routeiq_sdk import Context, RequestError
+from routeiq_sdk.guards.rails import named_by_caller, names_in
 
 _LONGEST_MODEL = 1024
 _STREAM = {b"true": True, b"false": False, b"null": False}
@@ -45,28 +45,18 @@ def check_guardrails(ctx: Context, body: Body, known: frozenset[str]) -> None:
         if raw is None or (field != "guardrails" and b'"guardrails"' not in bytes(raw)):
             continue
         told = body.param(field)
-        for name in _named(told if field == "guardrails" else _of(told)):
+        if field != "guardrails":
+            told = told.get("guardrails") if isinstance(told, Mapping) else None
+        for name in names_in(told):
             if name not in known:
                 raise RequestError(
                     400, f"There is no guardrail {name!r}; GET /guardrails/list names them.", param="guardrails"
                 )
-    for field in ("metadata", "team_metadata"):
-        for name in _named(_of(ctx.principal.attributes.get(field))):
-            if name not in known:
-                raise RequestError(
-                    403,
-                    f"The key or its team asks for the guardrail {name!r}, which the gateway does not have: "
-                    "add it to `guardrails`, or take it from the key.",
-                    type="permission_error",
-                )
-
-
-def _of(metadata: Any) -> Any:
-    return metadata.get("guardrails") if isinstance(metadata, Mapping) else None
-
-
-def _named(asked: Any) -> Iterator[str]:
-    for entry in asked if isinstance(asked, list | tuple) else [asked]:
-        for name in entry if isinstance(entry, Mapping) else [entry]:
-            if name is not None:
-                yield name if isinstance(name, str) else repr(name)
+    for name in named_by_caller(ctx):
+        if name not in known:
+            raise RequestError(
+                403,
+                f"The key or its team asks for the guardrail {name!r}, which the gateway does not have: "
+                "add it to `guardrails`, or take it from the key.",
+                type="permission_error",
+            )

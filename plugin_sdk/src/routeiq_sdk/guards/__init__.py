@@ -4,18 +4,19 @@ base class that turns one look at a text into every guard hook.
 What a guard looks for is its own business.
 """
 
+from routeiq_sdk.filters import Chain
 from routeiq_sdk.guards.findings import Finding, Inspector
 from routeiq_sdk.guards.passages import Passage, put, read_answer, read_request
 from routeiq_sdk.guards.plugin import TextGuard
 from routeiq_sdk.guards.rails import GuardConfig, GuardrailRow, Mode, Rail, RailOptions
-from routeiq_sdk.guards.windows import AsyncChain, Chain, WholeJson, Window, last_separator
+from routeiq_sdk.guards.windows import Held, WholeJson, Window, held_arguments, last_break, last_separator
 
 __all__ = [
-    "AsyncChain",
     "Chain",
     "Finding",
     "GuardConfig",
     "GuardrailRow",
+    "Held",
     "Inspector",
     "Mode",
     "Passage",
@@ -24,6 +25,8 @@ __all__ = [
     "TextGuard",
     "WholeJson",
     "Window",
+    "held_arguments",
+    "last_break",
     "last_separator",
     "put",
     "read_answer",

@@ -6,12 +6,12 @@ What is looked for lives in the guards' own distributions.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
 from routeiq_sdk.context import Context
-from routeiq_sdk.filters import AsyncStreamFilter, StreamFilter
+from routeiq_sdk.filters import AsyncStreamFilter, Chain, StreamFilter
 from routeiq_sdk.gateway import Gateway
 from routeiq_sdk.guards.findings import Finding, Inspector, labels, replaced
 from routeiq_sdk.guards.passages import (
@@ -23,8 +23,17 @@ from routeiq_sdk.guards.passages import (
     read_request,
     read_result,
 )
-from routeiq_sdk.guards.rails import GuardConfig, Mode, Rail, RailOptions, named_by, rails_of, without_defaults
-from routeiq_sdk.guards.windows import WholeJson, Window, chained
+from routeiq_sdk.guards.rails import (
+    VIOLATION,
+    GuardConfig,
+    Mode,
+    Rail,
+    RailOptions,
+    named_by,
+    rails_of,
+    without_defaults,
+)
+from routeiq_sdk.guards.windows import WholeJson, Window
 from routeiq_sdk.hooks.marks import hookimpl
 from routeiq_sdk.plugin import Need, Plugin
 from routeiq_sdk.values.models import Deployment
@@ -32,22 +41,26 @@ from routeiq_sdk.values.tools import ToolCall, ToolDefinition, ToolResult
 from routeiq_sdk.values.verdict import Reject, Replace, Ruling, Stop
 
 APPLIED_HEADER = "x-litellm-applied-guardrails"
-VIOLATION = "content_policy_violation"
 THREAD_CHARS = 32 * 1024
 """Texts longer than this together are looked at in a thread, so that other requests go on."""
 
 C = TypeVar("C", bound=GuardConfig[Any])
 O = TypeVar("O", bound=RailOptions)  # noqa: E741
 
-_TO_REQUEST = (Mode.PRE, Mode.LOGGING)
-_TO_ANSWER = (Mode.POST, Mode.LOGGING)
-_TO_TOOL = (Mode.PRE, Mode.TOOL)
-_TO_RESULT = (Mode.POST, Mode.RESULT)
+_TO_REQUEST = frozenset({Mode.PRE, Mode.LOGGING})
+_BESIDE_CALL = frozenset({Mode.DURING})
+_TO_ANSWER = frozenset({Mode.POST, Mode.LOGGING})
+_TO_TOOL = frozenset({Mode.PRE, Mode.TOOL})
+_TO_RESULT = frozenset({Mode.POST, Mode.RESULT})
 _READERS = {
     "guard_response": read_answer,
     "guard_tool_result": read_result,
     "guard_tool_definition": read_definition,
 }
+
+
+_JudgePart = Callable[[str, str], str | Stop]
+"""What a text becomes, or the stop; the second says what it is, as in `Passage.part`."""
 
 
 @dataclass(slots=True)
@@ -88,14 +101,13 @@ class TextGuard(Plugin[C], Generic[C, O]):
     def __init__(self, config: C) -> None:
         super().__init__(config)
         self.rails: tuple[Rail[O], ...] = rails_of(config)
-        self._by_model: Mapping[str, frozenset[str]] = {}
         self._gateway: Gateway | None = None
 
     # What a guard gives
 
     def inspector(self, ctx: Context, rail: Rail[O]) -> Inspector:
         """What looks at the texts of this request for `rail`."""
-        raise NotImplementedError("give an inspector, or judge otherwise")
+        raise NotImplementedError("give an inspector")  # a guard that overrides `judge` and `watch` is never asked
 
     def restorer(self, ctx: Context) -> Inspector | None:
         """What puts back into answers what the guard replaced in the request; none by default."""
@@ -113,8 +125,7 @@ class TextGuard(Plugin[C], Generic[C, O]):
     async def look_on(self, ctx: Context, rail: Rail[O], passages: Sequence[Passage], what: str, hook: str) -> None:
         """Look for a row that changes nothing, and note the findings. Judges at once; a guard that takes long should do
         it in the background, since the request waits."""
-        found = await self.judge(ctx, rail, passages, what)
-        if flat := [finding for findings in found for finding in findings]:
+        if flat := _flat(await self.judge(ctx, rail, passages, what)):
             self._observed(ctx, hook, flat)
 
     def redactor(self, ctx: Context, rail: Rail[O]) -> Callable[[str], str] | None:
@@ -142,7 +153,7 @@ class TextGuard(Plugin[C], Generic[C, O]):
                 self._observed(ctx, "stream_filter", findings)
                 return text
             if any(finding.replacement is None for finding in findings):
-                return Stop(rail.refusal("answer", labels(findings)), VIOLATION)
+                return rail.stop(labels(findings))
             return replaced(text, findings)
 
         return _text_filter(judge, inspector, part)
@@ -152,17 +163,16 @@ class TextGuard(Plugin[C], Generic[C, O]):
     @property
     def idle_hooks(self) -> frozenset[str]:
         """Hooks at which no row looks."""
-        asked = {mode for rail in self.rails for mode in rail.modes}
         idle: set[str] = set()
-        if not asked & set(_TO_REQUEST):
+        if not _looking(self.rails, _TO_REQUEST):
             idle.add("guard_request")
-        if Mode.DURING not in asked:
+        if not _looking(self.rails, _BESIDE_CALL):
             idle.add("guard_during")
-        if not asked & set(_TO_ANSWER):
+        if not _looking(self.rails, _TO_ANSWER):
             idle |= {"guard_response", "stream_filter", "stream_part_filter"}
-        if not asked & set(_TO_TOOL):
+        if not _looking(self.rails, _TO_TOOL):
             idle.add("guard_tool_call")
-        if not asked & set(_TO_RESULT):
+        if not _looking(self.rails, _TO_RESULT):
             idle |= {"guard_tool_result", "guard_tool_definition"}
         if not self.rails:
             idle |= {"apply_guard", "authorize_target"}
@@ -184,13 +194,12 @@ class TextGuard(Plugin[C], Generic[C, O]):
         for rail in rails:
             if Mode.LOGGING in rail.modes and (redact := self.redactor(ctx, rail)) is not None:
                 ctx.redactors.append(redact)
-        at_work = [rail for rail in rails if Mode.PRE in rail.modes or Mode.LOGGING in rail.modes]
-        return await self._guard(ctx, "guard_request", at_work, Mode.PRE, ctx.request.json())
+        return await self._guard(ctx, "guard_request", _looking(rails, _TO_REQUEST), Mode.PRE, ctx.request.json())
 
     @hookimpl
     async def guard_during(self, ctx: Context) -> Reject | None:
         """Look at the request while the model is called."""
-        rails = [rail for rail in self._chosen(ctx) if Mode.DURING in rail.modes]
+        rails = _looking(self._chosen(ctx), _BESIDE_CALL)
         verdict = await self._guard(ctx, "guard_during", rails, Mode.DURING, ctx.request.json(), may_change=False)
         return verdict if isinstance(verdict, Reject) else None
 
@@ -207,7 +216,7 @@ class TextGuard(Plugin[C], Generic[C, O]):
     @hookimpl
     async def guard_response(self, ctx: Context, response: Mapping[str, Any]) -> Replace | Reject | None:
         """Look at a whole answer."""
-        rails = [rail for rail in self._chosen(ctx) if Mode.POST in rail.modes or Mode.LOGGING in rail.modes]
+        rails = _looking(self._chosen(ctx), _TO_ANSWER)
         verdict = await self._guard(ctx, "guard_response", rails, Mode.POST, response)
         if isinstance(verdict, Reject):
             return verdict
@@ -226,7 +235,7 @@ class TextGuard(Plugin[C], Generic[C, O]):
     @hookimpl
     async def guard_tool_call(self, ctx: Context, call: ToolCall) -> Replace | Reject | None:
         """Look at the arguments of a tool call."""
-        rails = [rail for rail in self._chosen(ctx) if Mode.PRE in rail.modes or Mode.TOOL in rail.modes]
+        rails = _looking(self._chosen(ctx), _TO_TOOL)
         body = {"arguments": dict(call.arguments)}
         verdict = await self._guard(ctx, "guard_tool_call", rails, None, body, what="tool call")
         return Replace(verdict.body["arguments"], verdict.reason) if isinstance(verdict, Replace) else verdict
@@ -234,17 +243,13 @@ class TextGuard(Plugin[C], Generic[C, O]):
     @hookimpl
     async def guard_tool_result(self, ctx: Context, call: ToolCall, result: ToolResult) -> Replace | Reject | None:
         """Look at what a tool gave."""
-        rails = [rail for rail in self._chosen(ctx) if Mode.POST in rail.modes or Mode.RESULT in rail.modes]
+        rails = _looking(self._chosen(ctx), _TO_RESULT)
         return await self._guard(ctx, "guard_tool_result", rails, None, result.content, what="tool result")
 
     @hookimpl
     async def guard_tool_definition(self, ctx: Context, definition: ToolDefinition) -> Replace | Reject | None:
         """Look at what a server says of a tool. All callers read the same, so only rows that are on by default look."""
-        rails = [
-            rail
-            for rail in self.rails
-            if rail.options.default_on and (Mode.POST in rail.modes or Mode.RESULT in rail.modes)
-        ]
+        rails = _looking((rail for rail in self.rails if rail.options.default_on), _TO_RESULT)
         body = definition.definition
         return await self._guard(ctx, "guard_tool_definition", rails, None, body, what="tool definition")
 
@@ -256,7 +261,7 @@ class TextGuard(Plugin[C], Generic[C, O]):
             return None
         (findings,) = await self.judge(ctx, rail, [Passage(text, ("text",), "user")], "request")
         if any(finding.replacement is None for finding in findings):
-            return Reject(400, rail.refusal("text", labels(findings)), type=VIOLATION, code=VIOLATION)
+            return rail.reject("text", labels(findings))
         return replaced(text, findings)
 
     # How they do it
@@ -305,7 +310,7 @@ class TextGuard(Plugin[C], Generic[C, O]):
                 await self.look_on(ctx, rail, passages, what, hook)
                 continue
             found = await self.judge(ctx, rail, passages, what)
-            flat = [finding for findings in found for finding in findings]
+            flat = _flat(found)
             if not flat:
                 continue
             texts: list[tuple[Any, str]] = []
@@ -313,7 +318,7 @@ class TextGuard(Plugin[C], Generic[C, O]):
                 if not findings:
                     continue
                 if not may_change or passage.fixed or any(finding.replacement is None for finding in findings):
-                    return Reject(400, rail.refusal(what, labels(flat)), type=VIOLATION, code=VIOLATION)
+                    return rail.reject(what, labels(flat))
                 texts.append((passage.path, replaced(passage.text, findings)))
             body = put(body, texts)
             changed += flat
@@ -332,35 +337,44 @@ class TextGuard(Plugin[C], Generic[C, O]):
         return Replace(put(body, texts), verdict.reason if verdict is not None else "restored") if texts else verdict
 
     def _filter(self, ctx: Context, part: str) -> StreamFilter | AsyncStreamFilter | None:
-        rails = [rail for rail in self._chosen(ctx) if Mode.POST in rail.modes or Mode.LOGGING in rail.modes]
+        rails = _looking(self._chosen(ctx), _TO_ANSWER)
         filters: list[StreamFilter | AsyncStreamFilter] = [self.watch(ctx, rail, part) for rail in rails]
         restorer = self.restorer(ctx)
         if restorer is not None:
             filters.append(_text_filter(_restoring(restorer), restorer, part))
-        return chained(filters)
+        if len(filters) < 2:
+            return filters[0] if filters else None
+        return Chain(filters)
 
     def _observed(self, ctx: Context, hook: str, findings: Sequence[Finding]) -> None:
         plugin = self._gateway.plugin if self._gateway is not None else type(self).__name__
         ctx.rulings.append(Ruling(hook, plugin, "observe", 0, labels(findings)))
 
 
-def _restoring(restorer: Inspector) -> Any:
+def _looking(rails: Iterable[Rail[O]], modes: frozenset[Mode]) -> list[Rail[O]]:
+    """Those that look in one of the modes."""
+    return [rail for rail in rails if not modes.isdisjoint(rail.modes)]
+
+
+def _flat(found: Sequence[Sequence[Finding]]) -> list[Finding]:
+    return [finding for findings in found for finding in findings]
+
+
+def _restoring(restorer: Inspector) -> _JudgePart:
     def judge(text: str, kind: str) -> str:
         return replaced(text, restorer.inspect(text, kind))
 
     return judge
 
 
-def _text_filter(judge: Any, inspector: Inspector, part: str) -> StreamFilter:
+def _text_filter(judge: _JudgePart, inspector: Inspector, part: str) -> StreamFilter:
     if part != "arguments":
         kind = "assistant" if part == "text" else part
         return Window(lambda text: judge(text, kind), inspector.settled)
 
     def whole(text: str) -> str | Stop:
-        document = json_of(text)
-        if document is None:
-            answer: str | Stop = judge(text, "arguments")
-            return answer
+        if json_of(text) is None:
+            return judge(text, "arguments")
         body: Mapping[str, Any] = {"arguments": text}
         texts = []
         for passage in read_answer(body):

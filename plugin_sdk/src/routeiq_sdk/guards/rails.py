@@ -5,7 +5,7 @@ What a guard does with its options is its own business.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
@@ -14,6 +14,10 @@ from pydantic import Field, field_validator
 
 from routeiq_sdk.context import Context
 from routeiq_sdk.plugin import FromLitellm, PluginConfig
+from routeiq_sdk.values.verdict import Reject, Stop
+
+VIOLATION = "content_policy_violation"
+"""The type of every refusal of a guardrail."""
 
 
 class Mode(StrEnum):
@@ -114,6 +118,14 @@ class Rail(Generic[O]):
             return template.replace("{guardrail_name}", self.name)
         return f"The {what} was refused by the guardrail {self.name!r}: it holds {found}."
 
+    def reject(self, what: str, found: str) -> Reject:
+        """The refusal of a request, a whole answer, a text."""
+        return Reject(400, self.refusal(what, found), type=VIOLATION, code=VIOLATION)
+
+    def stop(self, found: str) -> Stop:
+        """The end of a stream."""
+        return Stop(self.refusal("answer", found), VIOLATION)
+
 
 def rails_of(config: GuardConfig[O]) -> tuple[Rail[O], ...]:
     """The rows of a guard, in their order."""
@@ -122,15 +134,22 @@ def rails_of(config: GuardConfig[O]) -> tuple[Rail[O], ...]:
 
 def named_by(ctx: Context) -> frozenset[str]:
     """The guardrails that the request, its key or its team name."""
-    names: set[str] = set()
+    return frozenset((*named_in_request(ctx), *named_by_caller(ctx)))
+
+
+def named_in_request(ctx: Context) -> Iterator[str]:
+    """What the body names: `guardrails`, or those of its metadata."""
     asked = ctx.asked
     if asked is not None:
-        names |= _names(asked.param("guardrails"))
+        yield from names_in(asked.param("guardrails"))
         for field in ("metadata", "litellm_metadata"):
-            names |= _names(_field(asked.param(field), "guardrails"))
+            yield from names_in(_field(asked.param(field), "guardrails"))
+
+
+def named_by_caller(ctx: Context) -> Iterator[str]:
+    """What the metadata of the key and of its team name."""
     for told in _metadata(ctx):
-        names |= _names(told.get("guardrails"))
-    return frozenset(names)
+        yield from names_in(told.get("guardrails"))
 
 
 def without_defaults(ctx: Context) -> bool:
@@ -138,7 +157,16 @@ def without_defaults(ctx: Context) -> bool:
     return any(told.get("disable_global_guardrails") is True for told in _metadata(ctx))
 
 
-def _metadata(ctx: Context) -> Iterable[Mapping[str, Any]]:
+def names_in(value: Any) -> Iterator[str]:
+    """`[name, {name: options}]`, as LiteLLM's clients write it; one alone needs no list. What is no name is told as it
+    was written: no row has it."""
+    for entry in value if isinstance(value, list | tuple) else [value]:
+        for name in entry if isinstance(entry, Mapping) else [entry]:
+            if name is not None:
+                yield name if isinstance(name, str) else repr(name)
+
+
+def _metadata(ctx: Context) -> Iterator[Mapping[str, Any]]:
     principal = ctx.identified
     if principal is None:
         return
@@ -146,17 +174,6 @@ def _metadata(ctx: Context) -> Iterable[Mapping[str, Any]]:
         told = principal.attributes.get(name)
         if isinstance(told, Mapping):
             yield told
-
-
-def _names(value: Any) -> set[str]:
-    """`[name, {name: options}]`, as LiteLLM's clients write it; a mapping alone names its keys."""
-    names: set[str] = set()
-    for entry in value if isinstance(value, list | tuple) else [value]:
-        if isinstance(entry, str):
-            names.add(entry)
-        elif isinstance(entry, Mapping):
-            names |= {str(name) for name in entry}
-    return names
 
 
 def _field(value: Any, name: str) -> Any:

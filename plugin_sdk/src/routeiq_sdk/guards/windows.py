@@ -5,17 +5,16 @@ How a text is judged is given to them; no wire is known here.
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
-from routeiq_sdk.filters import AsyncStreamFilter, StreamFilter
 from routeiq_sdk.values.verdict import Stop
 
 LONGEST_HELD = 16 * 1024
 """Characters. A text that never settles is judged in pieces of this size, so a finding that is longer may be missed."""
 LONGEST_ARGUMENTS = 1024 * 1024
 _TOO_LONG = Stop("The arguments of a tool call are longer than the guard can check.")
+
+_PLAIN = " \n\t\r"
 
 Judge = Callable[[str], str | Stop]
 """What a text becomes, or the stop."""
@@ -26,6 +25,18 @@ def last_separator(text: str) -> int:
     if not text or text[-1].isspace():
         return len(text)
     return len(text) - len(text.rsplit(None, 1)[-1])
+
+
+def last_break(text: str, end: int, binds: Callable[[str], bool]) -> int:
+    """The last character of `text[:end]` that no finding reaches over; -1 if there is none. `binds` says of a character
+    beyond ASCII, or of one in a text that is not plain, whether a finding may hold it; in plain text white space does
+    not."""
+    if text.isascii():
+        return max(text.rfind(space, 0, end) for space in _PLAIN)
+    at = end - 1
+    while at >= 0 and binds(text[at]):
+        at -= 1
+    return at
 
 
 class Window:
@@ -57,12 +68,12 @@ class Window:
         return answer if isinstance(answer, Stop) else [answer]
 
 
-class WholeJson:
-    """Holds the arguments of a tool call until they are whole, then judges every text in them: half a JSON document can
-    hide in its escapes what the whole one says. Nobody can use half of it either."""
+class Held:
+    """Pieces of a text that is looked at when it is whole, up to a bound."""
 
-    def __init__(self, judge: Callable[[str], str | Stop]) -> None:
-        self._judge = judge
+    def __init__(self, most: int, too_long: Stop) -> None:
+        self._most = most
+        self._too_long = too_long
         self._pieces: list[str] = []
         self._length = 0
 
@@ -70,91 +81,35 @@ class WholeJson:
         """Hold the piece."""
         self._pieces.append(delta)
         self._length += len(delta)
-        return _TOO_LONG if self._length > LONGEST_ARGUMENTS else []
+        return self._too_long if self._length > self._most else []
+
+    def taken(self) -> str:
+        """The whole, which is held no longer."""
+        whole, self._pieces = "".join(self._pieces), []
+        return whole
+
+
+def held_arguments() -> Held:
+    """For the arguments of a tool call: half a JSON document can hide in its escapes what the whole one says. Nobody
+    can use half of it either."""
+    return Held(LONGEST_ARGUMENTS, _TOO_LONG)
+
+
+class WholeJson:
+    """Holds the arguments of a tool call until they are whole, then judges every text in them."""
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+        self._held = held_arguments()
+
+    def feed(self, delta: str) -> list[str] | Stop:
+        """Hold the piece."""
+        return self._held.feed(delta)
 
     def end(self) -> list[str] | Stop:
         """Judge the whole."""
-        whole, self._pieces = "".join(self._pieces), []
+        whole = self._held.taken()
         if not whole:
             return []
         answer = self._judge(whole)
         return answer if isinstance(answer, Stop) else [answer]
-
-
-class Chain:
-    """Several filters, one after the other."""
-
-    def __init__(self, filters: Sequence[StreamFilter]) -> None:
-        self._filters = filters
-
-    def feed(self, delta: str) -> list[str] | Stop:
-        """Through all of them."""
-        return _through(self._filters, [delta], closing=False)
-
-    def end(self) -> list[str] | Stop:
-        """The rest of each, through those that follow."""
-        return _through(self._filters, [], closing=True)
-
-
-class AsyncChain:
-    """Several filters, one after the other, of which some may wait."""
-
-    def __init__(self, filters: Sequence[StreamFilter | AsyncStreamFilter]) -> None:
-        self._filters = filters
-
-    async def feed(self, delta: str) -> list[str] | Stop:
-        """Through all of them."""
-        return await _through_waiting(self._filters, [delta], closing=False)
-
-    async def end(self) -> list[str] | Stop:
-        """The rest of each, through those that follow."""
-        return await _through_waiting(self._filters, [], closing=True)
-
-
-def chained(filters: Sequence[StreamFilter | AsyncStreamFilter]) -> StreamFilter | AsyncStreamFilter | None:
-    """One filter that is all of them; `None` for none."""
-    if len(filters) < 2:
-        return filters[0] if filters else None
-    chain: Any = AsyncChain if any(inspect.iscoroutinefunction(item.feed) for item in filters) else Chain
-    made: StreamFilter | AsyncStreamFilter = chain(filters)
-    return made
-
-
-def _through(filters: Sequence[StreamFilter], pieces: list[str], *, closing: bool) -> list[str] | Stop:
-    for item in filters:
-        passed: list[str] = []
-        for piece in pieces:
-            answer = item.feed(piece)
-            if isinstance(answer, Stop):
-                return answer
-            passed += answer
-        if closing:
-            rest = item.end()
-            if isinstance(rest, Stop):
-                return rest
-            passed += rest
-        pieces = passed
-    return pieces
-
-
-async def _through_waiting(
-    filters: Sequence[StreamFilter | AsyncStreamFilter], pieces: list[str], *, closing: bool
-) -> list[str] | Stop:
-    for item in filters:
-        passed: list[str] = []
-        for piece in pieces:
-            answer = await _given(item.feed(piece))
-            if isinstance(answer, Stop):
-                return answer
-            passed += answer
-        if closing:
-            rest = await _given(item.end())
-            if isinstance(rest, Stop):
-                return rest
-            passed += rest
-        pieces = passed
-    return pieces
-
-
-async def _given(answer: list[str] | Stop | Awaitable[list[str] | Stop]) -> list[str] | Stop:
-    return answer if isinstance(answer, list | Stop) else await answer

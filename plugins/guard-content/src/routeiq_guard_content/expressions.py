@@ -12,6 +12,7 @@ from typing import Any
 import re2
 
 from routeiq_guard_content.spans import Span
+from routeiq_sdk.guards import last_separator
 
 _PIECE = 1024
 """Characters of a whole text that are looked at together, once something is known to stand in it."""
@@ -63,7 +64,7 @@ class Expressions:
 
     def whole(self, text: str) -> list[Span]:
         """What stands in a whole text. Most texts hold none of it, which one pass for all expressions tells."""
-        text = _encodable(text)
+        text = encodable(text)
         if self.any is not None and self.any.search(text) is None:
             return []
         hits = [number for number, each in enumerate(self.compiled) if each.search(text) is not None]
@@ -91,7 +92,7 @@ class ExpressionScan:
 
     def feed(self, text: str) -> list[Span]:
         """Go on by some characters. The last of them is not judged: it says what stands after the one before."""
-        self._held += _encodable(text)
+        self._held += encodable(text)
         return self._search(len(self._held) - 1, final=False) if self._held else []
 
     def end(self) -> list[Span]:
@@ -100,7 +101,7 @@ class ExpressionScan:
 
     def _search(self, until: int, *, final: bool) -> list[Span]:
         found: list[Span] = []
-        run = _last_run(self._held)
+        run = last_separator(self._held)
         nothing = self._nothing(until)
         for number in self._numbers:
             found += self._one(number, until, run, final=final, nothing=nothing)
@@ -153,12 +154,6 @@ def _any_of(expressions: Sequence[Expression]) -> Any | None:
         return None
 
 
-def _last_run(text: str) -> int:
-    """Where the characters after the last white space begin."""
-    stripped = text.rstrip()
-    return len(text) if len(stripped) < len(text) else len(text) - len(text.rsplit(None, 1)[-1]) if text else 0
-
-
-def _encodable(text: str) -> str:
+def encodable(text: str) -> str:
     """Halves of characters, which JSON can hold and UTF-8 cannot, as question marks."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

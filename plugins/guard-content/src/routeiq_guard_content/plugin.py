@@ -14,11 +14,11 @@ from routeiq_guard_content.rules import Rules
 from routeiq_guard_content.streams import Limited, LookingOn, Valid, Watching
 from routeiq_sdk import AsyncStreamFilter, Context, RequestError, Stop, StreamFilter
 from routeiq_sdk.guards import Chain, Finding, Inspector, Mode, Passage, Rail, TextGuard
+from routeiq_sdk.guards.rails import VIOLATION
 
 _SPOKEN = ("assistant", "reasoning", "refusal")
 _TEXT_KEYS = ("content", "text", "transcript")
 """Where the text of an answer stands, on every wire."""
-VIOLATION = "content_policy_violation"
 _CALLBACK_ROW = {"guardrail": CALLBACK, "mode": ("pre_call", "post_call"), "default_on": True}
 
 
@@ -74,7 +74,7 @@ class GuardContent(TextGuard[settings.Config, Options]):
             if observing:
                 self._observed(ctx, "stream_filter", [Finding(0, 0, fault)])
                 return None
-            return _stop(rail, fault)
+            return rail.stop(fault)
 
         filters: list[StreamFilter] = []
         if rules.max_answer_chars is not None:
@@ -84,16 +84,8 @@ class GuardContent(TextGuard[settings.Config, Options]):
         if rules.schema is not None and part == "text":
             filters.append(Valid(rules.schema, found, hold=not observing))
         if rules.lookers:
-            filters.append(
-                LookingOn(rules.lookers, found)
-                if observing
-                else Watching(rules.lookers, lambda labels: _stop(rail, labels))
-            )
-        return Chain(filters)
-
-
-def _stop(rail: Rail[Options], labels: str) -> Stop:
-    return Stop(rail.refusal("answer", labels))
+            filters.append(LookingOn(rules.lookers, found) if observing else Watching(rules.lookers, rail.stop))
+        return filters[0] if len(filters) == 1 else Chain(filters)
 
 
 def _rules(rail: Rail[Options], config: settings.Config) -> Rules:

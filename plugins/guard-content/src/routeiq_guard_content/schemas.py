@@ -14,7 +14,7 @@ import referencing
 import referencing.jsonschema
 from jsonschema import validators
 
-from routeiq_guard_content.expressions import compiled
+from routeiq_guard_content.expressions import compiled, encodable
 
 _UNSERVED = ("unevaluatedProperties", "$dynamicRef", "$recursiveRef")
 
@@ -105,7 +105,7 @@ def _linear(before: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _pattern(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator[Any]:
-    if isinstance(instance, str) and compiled(pattern).search(_plain(instance)) is None:
+    if isinstance(instance, str) and compiled(pattern).search(encodable(instance)) is None:
         yield jsonschema.ValidationError("it does not match")
 
 
@@ -114,7 +114,7 @@ def _pattern_properties(validator: Any, patterns: Mapping[str, Any], instance: A
         for pattern, below in patterns.items():
             expression = compiled(pattern)
             for name, value in instance.items():
-                if expression.search(_plain(name)) is not None:
+                if expression.search(encodable(name)) is not None:
                     yield from validator.descend(value, below, path=name, schema_path=pattern)
 
 
@@ -123,13 +123,9 @@ def _additional_properties(validator: Any, below: Any, instance: Any, schema: Ma
         return
     expressions = [compiled(pattern) for pattern in schema.get("patternProperties", ())]
     for name, value in instance.items():
-        if name in schema.get("properties", ()) or any(each.search(_plain(name)) for each in expressions):
+        if name in schema.get("properties", ()) or any(each.search(encodable(name)) for each in expressions):
             continue
         if below is False:
             yield jsonschema.ValidationError("it has another property")
         elif below is not True:
             yield from validator.descend(value, below, path=name)
-
-
-def _plain(text: str) -> str:
-    return text.encode("utf-8", "replace").decode("utf-8")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from routeiq_guard_content.automaton import Automaton
-from routeiq_guard_content.expressions import compiled
+from routeiq_guard_content.expressions import compiled, encodable
 from routeiq_guard_content.folding import FOLDING, fold, is_mark, joins, mark_class
 from routeiq_guard_content.spans import Span
 
@@ -58,9 +58,7 @@ class Words:
 
     def whole(self, text: str) -> list[Span]:
         """What stands in a whole text. Most texts hold none of the words, which one pass of a faster machine tells."""
-        folded = fold(text)
-        if not folded.isascii():
-            folded = folded.encode("utf-8", "replace").decode("utf-8")
+        folded = encodable(fold(text))
         if self._any.search(folded) is None:
             return []
         scan, found = self.scan(), list[Span]()

@@ -19,7 +19,6 @@ from routeiq_sdk import Context, Deployment, Gateway, Reject, RequestError, Ruli
 from routeiq_sdk.filters import AsyncStreamFilter, StreamFilter
 from routeiq_sdk.guards import Finding, Mode, Passage, Rail, TextGuard, read_answer
 
-_VIOLATION = "content_policy_violation"
 _NOTHING: Sequence[Finding] = ()
 
 
@@ -94,7 +93,7 @@ class GuardExternal(TextGuard[Config, Options]):
             if opinion is None:
                 return window
             if opinion.text is None or not opinion.text.startswith(before):
-                return _stop(rail, opinion)  # what it would change was let out before
+                return rail.stop(_label(rail, opinion))  # what it would change was let out before
             return opinion.text[len(before) :]
 
         async def judge_passages(passages: Sequence[Passage]) -> Sequence[str] | Stop:
@@ -103,7 +102,7 @@ class GuardExternal(TextGuard[Config, Options]):
             out = []
             for passage, opinion in zip(passages, verdict, strict=True):
                 if opinion is not None and (opinion.text is None or passage.fixed):
-                    return _stop(rail, opinion)
+                    return rail.stop(_label(rail, opinion))
                 out.append(passage.text if opinion is None or opinion.text is None else opinion.text)
             return out
 
@@ -194,10 +193,6 @@ def _finding(rail: Rail[Options], text: str, opinion: Opinion) -> Finding:
 def _label(rail: Rail[Options], opinion: Opinion) -> str:
     shown = rail.options.show_reason and opinion.reason
     return f"{opinion.kind} ({opinion.reason})" if shown else opinion.kind
-
-
-def _stop(rail: Rail[Options], opinion: Opinion) -> Stop:
-    return Stop(rail.refusal("answer", _label(rail, opinion)), _VIOLATION)
 
 
 def _kinds(verdict: Verdict) -> str:

@@ -9,15 +9,13 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 
 from routeiq_sdk import RequestError, Stop
-from routeiq_sdk.guards import Passage, put, read_answer
+from routeiq_sdk.guards import Passage, held_arguments, put, read_answer
 
 JudgeWindow = Callable[[str, str], Awaitable[str | Stop]]
 """What becomes of a window (the second text), seen behind what was let out before it (the first)."""
 JudgePassages = Callable[[Sequence[Passage]], Awaitable[Sequence[str] | Stop]]
 """What becomes of each passage."""
 
-LONGEST_ARGUMENTS = 1024 * 1024
-_TOO_LONG = Stop("The arguments of a tool call are longer than the guard can check.")
 _END = re.compile("[.!?\u3002\uff01\uff1f\u2026][\"')\\]\u201d\u00bb]*\\s|\n")  # of a sentence, or a line
 _LOOKED_AT = 8192
 
@@ -92,18 +90,15 @@ class AskingArguments:
 
     def __init__(self, judge: JudgePassages) -> None:
         self._judge = judge
-        self._pieces: list[str] = []
-        self._length = 0
+        self._held = held_arguments()
 
     async def feed(self, delta: str) -> list[str] | Stop:
         """Hold the piece."""
-        self._pieces.append(delta)
-        self._length += len(delta)
-        return _TOO_LONG if self._length > LONGEST_ARGUMENTS else []
+        return self._held.feed(delta)
 
     async def end(self) -> list[str] | Stop:
         """Judge the whole."""
-        whole, self._pieces = "".join(self._pieces), []
+        whole = self._held.taken()
         body = {"arguments": whole}
         passages = read_answer(body) if whole else []
         if not passages:

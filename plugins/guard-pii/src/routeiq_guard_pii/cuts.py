@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 
+from routeiq_sdk.guards import last_break
+
 JOINT = "\ue000"
 """Stands for a space inside a number that is written in groups. Recognisers match it and no white space."""
 
 _SPACES = " \u00a0\u2009\u202f"
 _GROUPED = re.compile(f"[{_SPACES}](?:(?<=[0-9].)(?=[0-9A-Z(])|(?<=[A-Z)].)(?=[0-9]))")
-_PLAIN = " \n\t\r"
 
 
 def joined(text: str) -> str:
@@ -28,7 +29,7 @@ def last_cut(text: str) -> int:
     """
     end = len(text)
     while end:
-        at = _last_inert(text, end)
+        at = last_break(text, end, _binds)
         if at < 0:
             return 0
         if not _may_join(text, at):
@@ -46,20 +47,11 @@ def _may_join(text: str, at: int) -> bool:
     return _GROUPED.match(text, at) is not None
 
 
-def _last_inert(text: str, end: int) -> int:
-    if text.isascii():
-        return max(text.rfind(space, 0, end) for space in _PLAIN)
-    at = end - 1
-    while at >= 0 and not _is_inert(text[at]):
-        at -= 1
-    return at
-
-
-def _is_inert(char: str) -> bool:
-    """Whether no recogniser has a use for it: neither printable ASCII, nor a letter of an address, nor a dash."""
+def _binds(char: str) -> bool:
+    """Whether a recogniser may have a use for it: printable ASCII, a letter of an address, a dash."""
     if char <= "~":
-        return char <= " "
-    return not ("\u00c0" <= char <= "\u052f" or "\u2010" <= char <= "\u2015" or char == JOINT)
+        return char > " "
+    return "\u00c0" <= char <= "\u052f" or "\u2010" <= char <= "\u2015" or char == JOINT
 
 
 def _is_digit(char: str) -> bool:

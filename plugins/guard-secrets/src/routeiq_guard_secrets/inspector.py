@@ -10,14 +10,13 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from routeiq_guard_secrets import keywords, pem, shapes
-from routeiq_sdk.guards import Finding
+from routeiq_sdk.guards import Finding, last_break
 
 SHOWN = "[REDACTED]"
 _HASHED = "sha256:"
 _MOST_TRIES = 8
 _SHORTEST_PAIR = 8
 """Characters of `pwd=a1b2`. Streams are looked at word by word, and most words are shorter."""
-_PLAIN = " \n\t\r"
 
 
 class Secrets:
@@ -42,7 +41,7 @@ class Secrets:
         """Up to the last white space, or character that no credential holds, that breaks off nothing."""
         end = len(text)
         for _ in range(_MOST_TRIES):
-            cut = _last_inert(text, end) + 1
+            cut = last_break(text, end, _binds) + 1
             if not cut:
                 return 0
             starts = [start for start in (pem.begun(text, cut), keywords.begun(text, cut)) if start >= 0]
@@ -83,11 +82,6 @@ def allowed(written: Sequence[str]) -> Callable[[str], bool]:
     return passes
 
 
-def _last_inert(text: str, end: int) -> int:
-    """The last character that no credential of one piece holds: white space, or anything but printable ASCII."""
-    if text.isascii():
-        return max(text.rfind(space, 0, end) for space in _PLAIN)
-    at = end - 1
-    while at >= 0 and "!" <= text[at] <= "~":
-        at -= 1
-    return at
+def _binds(char: str) -> bool:
+    """Whether a credential of one piece may hold it: printable ASCII alone, and no white space."""
+    return "!" <= char <= "~"

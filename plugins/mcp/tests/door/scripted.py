@@ -219,7 +219,7 @@ async def serving(
     for gateway in gateways[1:]:
         gateway.clock, gateway.state = gateways[0].clock, gateways[0].state
     for gateway in gateways:
-        gateway.delegation = None  # type: ignore[attr-defined]
+        gateway.delegation = None
     doors = [Door(faces, gateway, options) for gateway in gateways]  # type: ignore[arg-type]
     for door in doors:
         door.start()

@@ -168,10 +168,23 @@ async def test_a_legacy_client_that_cannot_be_asked_reads_why(version: str, capa
 
 
 async def test_a_modern_client_that_cannot_be_asked_hears_which_capability_is_missing() -> None:
-    async with serving(face()) as world, world.client() as client:
+    async def asks(params: Json, peer: Peer) -> Json:
+        try:
+            await peer.ask("sampling/createMessage", {"messages": []})
+        except McpError as error:
+            return text(error.message, isError=params["arguments"]["needs"])
+        raise AssertionError
+
+    scripted = face()
+    scripted.tools["asks"] = asks
+    async with serving(scripted) as world, world.client() as client:
         answer = await ask(client, "tools/call", {"name": "old"}, capabilities={"roots": {}})
         error = frames(answer)[-1]["error"]
         assert (error["code"], error["data"]["requiredCapabilities"]) == (-32021, {"elicitation": {"form": {}}})
+        failed = await ask(client, "tools/call", {"name": "asks", "arguments": {"needs": True}})
+        assert (failed.status_code, failed.json()["error"]["data"]) == (400, {"requiredCapabilities": {"sampling": {}}})
+        done = await ask(client, "tools/call", {"name": "asks", "arguments": {"needs": False}})
+        assert done.json()["result"]["content"][0]["text"]
 
 
 async def test_what_a_client_leaves_unanswered_is_asked_again() -> None:
@@ -338,7 +351,7 @@ async def consenting(**bounds: Any) -> AsyncIterator[tuple[World, Consents]]:
     scripted.tools["guarded"] = guarded
     async with serving(scripted, **bounds) as world:
         for gateway in world.gateways:
-            gateway.delegation = consents  # type: ignore[attr-defined]
+            gateway.delegation = consents  # type: ignore[assignment]
         yield world, consents
 
 

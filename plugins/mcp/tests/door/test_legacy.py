@@ -128,7 +128,7 @@ async def test_a_client_that_says_much_of_itself_gets_a_short_id_that_knows_what
         body = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params}
         session = (await client.post("/mcp", json=body)).headers["mcp-session-id"]
         assert len(session) < 2048
-        read = world.doors[0]._legacy._sessions.read(session, "somebody\nmcp")
+        read = world.doors[0]._legacy._sessions.read(session, "8 somebody\nmcp")
         assert read.capabilities == {
             "elicitation": {"form": {}, "url": {}},
             "sampling": {"tools": {}},

@@ -104,3 +104,13 @@ async def test_an_identity_assertion_goes_from_the_provider_to_the_upstreams_ser
     assert server.forms[0]["audience"] == server.url
     assert token not in upstream.everything()
     assert server.forms[1]["assertion"] not in upstream.everything()
+
+
+async def test_a_name_for_the_upstream_takes_the_place_of_its_url(
+    open_gateway: Open, server: AuthorizationServer, upstream: Upstream
+) -> None:
+    auth = {**EXCHANGE, "audience": "files"}
+    running = await open_gateway({"a": {"url": upstream.url, "auth": auth}})
+    await call(running, "a", server.caller_token("alice"))
+    assert server.forms[0]["audience"] == "files"
+    assert "resource" not in server.forms[0]

@@ -11,18 +11,22 @@ import os
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from routeiq_mcp.door.options import DoorOptions
 from routeiq_mcp.seams import Json, McpError
-from routeiq_mcp.wire import codes
+from routeiq_mcp.wire import codes, messages
 from routeiq_sdk import RequestError
+
+MOST_QUESTIONS: Final = 32
+_MOST_BYTES: Final = 4 * 1024 * 1024
+"""Of one call's messages that nobody has read yet, or that are kept for a client that comes back."""
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """Something for the client. `message`: a notification or a question; `input`: what a modern client is asked, by
-    key; `end`: the JSON-RPC answer (`None` when nobody shall get one)."""
+    """Something for the client. `message`: a notification or a question, encoded; `input`: what a modern client is
+    asked, by key; `end`: the JSON-RPC answer (`None` when nobody shall get one)."""
 
     kind: Literal["message", "input", "end"]
     content: Any
@@ -32,16 +36,23 @@ class Item:
 
 
 class Call:
-    """One request. Notifications beyond the bound push out the oldest: a client that does not read loses them."""
+    """One request. Notifications beyond the bound push out the oldest: a client that does not read loses them.
 
-    def __init__(self, id: str, owner: str, keep: int, *, resumable: bool) -> None:
+    One that is `resumable` keeps what was read, for a client that comes back. One that `outlives` its connection goes
+    on when the client leaves, which only modern clients mean as the end.
+    """
+
+    def __init__(self, id: str, owner: str, keep: int, *, resumable: bool = False, outlives: bool = False) -> None:
         self.id = id
         self.owner = owner
         self.resumable = resumable
+        self.outlives = outlives
         self.task: asyncio.Task[None] | None = None
         self.token: Any = None
         self.questions: dict[str, tuple[str, Json, asyncio.Future[Json]]] = {}
-        self._items: deque[Item] = deque(maxlen=keep)
+        self._keep = keep
+        self._items: deque[Item] = deque()
+        self._size = 0
         self._placed = 0
         self._told: set[str] = set()
         self._news = asyncio.Event()
@@ -55,8 +66,12 @@ class Call:
 
     def send(self, message: Json) -> None:
         """Put a notification or a question out."""
+        encoded = messages.encode(message)
         self._placed += 1
-        self._items.append(Item("message", message, self._placed))
+        self._items.append(Item("message", encoded, self._placed))
+        self._size += len(encoded)
+        while len(self._items) > 1 and (len(self._items) > self._keep or self._size > _MOST_BYTES):
+            self._size -= len(self._items.popleft().content)
         self._news.set()
 
     def finish(self, answer: Json | Sequence[Json] | None, refusal: RequestError | None = None) -> None:
@@ -67,7 +82,9 @@ class Call:
             self._news.set()
 
     async def ask(self, key: str, method: str, params: Json) -> Json:
-        """Ask a modern client, and wait until somebody brings its answer."""
+        """Ask a modern client, and wait until somebody brings its answer. Raises `McpError` for too many at once."""
+        if len(self.questions) >= MOST_QUESTIONS:
+            raise McpError(codes.LIMITED, f"a client is asked at most {MOST_QUESTIONS} things at once")
         future: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
         self.questions[key] = (method, params, future)
         self._news.set()
@@ -106,6 +123,7 @@ class Call:
                 if item.place > after:
                     if not self.resumable:
                         self._items.popleft()
+                        self._size -= len(item.content)
                     return item
             if self._end is not None:
                 return self._end
@@ -146,10 +164,17 @@ class Calls:
         return len(self._calls)
 
     def start(
-        self, owner: str, work: Callable[[Call], Awaitable[None]], *, name: tuple[str, Any] | None, resumable: bool
+        self,
+        owner: str,
+        work: Callable[[Call], Awaitable[None]],
+        *,
+        name: tuple[str, Any] | None = None,
+        resumable: bool = False,
+        outlives: bool = False,
     ) -> Call:
         """Begin a request. `name` (session, request id) is what its client may cancel it by."""
-        call = Call(os.urandom(9).hex(), owner, self._options.kept_messages, resumable=resumable)
+        keep = self._options.kept_messages
+        call = Call(os.urandom(9).hex(), owner, keep, resumable=resumable, outlives=outlives)
         self._calls[call.id] = call
         if name is not None:
             self._named[name] = call
@@ -181,6 +206,12 @@ class Calls:
             return False
         self.stop(call)
         return True
+
+    def cancel_all(self, session: str) -> None:
+        """End all requests of a session."""
+        for name, call in list(self._named.items()):
+            if name[0] == session:
+                self.stop(call)
 
     def stop(self, call: Call) -> None:
         """End a call whose client does not want it any more."""

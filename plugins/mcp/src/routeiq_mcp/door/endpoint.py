@@ -120,7 +120,7 @@ class Door(DoorAt):
             raise RequestError(500, "a request without its context", type="api_error")
         face = self._faces.find(ctx, server)
         caller = request.principal.id if request.principal is not None else ""
-        return ctx, face, f"{caller}\n{face.name}" if face is not None else caller
+        return ctx, face, f"{len(caller)} {caller}\n{face.name}" if face is not None else caller
 
 
 def _not_legacy(request: HttpRequest) -> HttpResponse | None:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
 from routeiq_mcp.door import faults
+from routeiq_mcp.door.sessions import Session
 from routeiq_mcp.door.slots import Slot
 from routeiq_mcp.seams import Json, McpError
 from routeiq_mcp.wire import codes, keys, messages, sse
@@ -59,30 +60,30 @@ class Feed:
         ping_seconds: float,
         slot: Slot,
         subscription: Any = None,
-        closed: Callable[[Feed], None] = lambda feed: None,
+        session: Session | None = None,
     ) -> None:
-        """`subscription` is the id of a modern `subscriptions/listen`; a GET stream has none."""
+        """`subscription` is the id of a modern `subscriptions/listen`; a GET stream has a session."""
         self._listen = listen
         self._wanted = wanted
         self._ping = ping_seconds
         self._slot = slot
         self._id = subscription
-        self._closed = closed
+        self.session = session
         self._queue: deque[Json] = deque(maxlen=_MOST_QUEUED)
         self._news = asyncio.Event()
         self._last: Json | None = None
         self._ended = False
         self._over = False
-        self.failure: Exception | None = None
         if subscription is not None:
             self._queue.append(self._stamped("notifications/subscriptions/acknowledged", {"notifications": wanted}))
-        self._pump = asyncio.get_running_loop().create_task(self._read())
+        self._pump: asyncio.Task[None] | None = None
 
     def change(self, wanted: Json) -> None:
         """Listen to something else from now on."""
         self._wanted = wanted
-        self._pump.cancel()
-        self._pump = asyncio.get_running_loop().create_task(self._read())
+        if self._pump is not None:
+            self._pump.cancel()
+            self._pump = asyncio.get_running_loop().create_task(self._read())
 
     def end(self) -> None:
         """The session is over."""
@@ -93,6 +94,12 @@ class Feed:
         return self
 
     async def __anext__(self) -> bytes:
+        if self._pump is None and not self._over:
+            self._pump = asyncio.get_running_loop().create_task(self._read())
+            # The face begins to listen before its client reads that it does.
+            await asyncio.sleep(0)
+            if self._last is not None and "error" in self._last:
+                self._queue.clear()
         while not self._over:
             if self._queue:
                 return sse.frame(messages.encode(self._queue.popleft()))
@@ -111,10 +118,14 @@ class Feed:
 
     async def aclose(self) -> None:
         self._over = True
-        self._pump.cancel()
         self._slot.release()
-        self._closed(self)
-        await asyncio.gather(self._pump, return_exceptions=True)
+        if self._pump is not None:
+            self._pump.cancel()
+            await asyncio.gather(self._pump, return_exceptions=True)
+
+    def __del__(self) -> None:
+        # Nobody closes a stream whose head could not be sent.
+        self._slot.release()
 
     async def _read(self) -> None:
         try:
@@ -123,7 +134,6 @@ class Feed:
                     self._queue.append(self._stamped(method, params))
                     self._news.set()
         except Exception as error:
-            self.failure = error
             if self._id is not None:
                 self._last = faults.answer(self._id, error, "modern", "subscriptions/listen")
             else:

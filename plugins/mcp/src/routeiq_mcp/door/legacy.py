@@ -6,6 +6,7 @@ Their streams are in `feeds`, what they are asked is in `peers`.
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -46,7 +47,7 @@ class Legacy:
         self._slots = slots
         self._sessions = Sessions(options.keys, gateway.state, gateway.clock, options.session_seconds)
         self._questions = Questions(post)
-        self._feeds: dict[str, tuple[feeds.Feed, Session]] = {}
+        self._feeds: weakref.WeakValueDictionary[str, feeds.Feed] = weakref.WeakValueDictionary()
         post.take("cancel", lambda said: self._cancelled(said["session"], said["request"]))
         post.take("session", lambda said: self._changed(said["session"], said["change"]))
         self._changing: set[asyncio.Task[None]] = set()
@@ -99,16 +100,16 @@ class Legacy:
         wanted = await self._wanted(session)
         before = self._feeds.pop(session.key, None)
         if before is not None:
-            before[0].end()
+            before.end()
         await self._post.tell_all("session", session=session.key, change="moved")
         feed = feeds.Feed(
             lambda wanted: face.listen(ctx, wanted),
             wanted,
             ping_seconds=self._options.ping_seconds,
             slot=slot,
-            closed=lambda feed: self._closed(session.key, feed),
+            session=session,
         )
-        self._feeds[session.key] = (feed, session)
+        self._feeds[session.key] = feed
         return HttpResponse(200, feed, sse.HEADERS, fields.EVENTS, long_lived=True)
 
     async def end(self, request: HttpRequest, owner: str) -> HttpResponse:
@@ -124,7 +125,7 @@ class Legacy:
 
     async def close(self) -> None:
         """End all streams."""
-        for feed, _ in list(self._feeds.values()):
+        for feed in list(self._feeds.values()):
             feed.end()
 
     async def _initialize(self, ctx: Context, face: Face, owner: str, message: dict[str, Any]) -> HttpResponse:
@@ -260,7 +261,7 @@ class Legacy:
     async def _run(self, owner: str, session: Session, id: Any, work: Callable[[Call], Any]) -> HttpResponse:
         resumable = versions.at_least(session.version, "2025-11-25")
         name = None if id is None else (session.key, id)
-        call = self._calls.start(_of(owner, session), work, name=name, resumable=resumable)
+        call = self._calls.start(_of(owner, session), work, name=name, resumable=resumable, outlives=True)
         reader = Here(self._calls, call, self._post.address)
         shape = replies.Shape(False, id, resumable)
         return await replies.respond(reader, shape, self._options, self._slots.take(owner))
@@ -273,31 +274,29 @@ class Legacy:
 
     def _changed(self, session: str, change: str) -> None:
         """A session's client did something, here or at another replica."""
+        if change == "ended":
+            self._calls.cancel_all(session)
         open = self._feeds.get(session)
         if open is None:
             return
         if change == "subscribed":
-            task = asyncio.get_running_loop().create_task(self._listen_again(*open))
+            task = asyncio.get_running_loop().create_task(self._listen_again(open))
             self._changing.add(task)
             task.add_done_callback(self._changing.discard)
         else:
             del self._feeds[session]
-            open[0].end()
+            open.end()
 
-    async def _listen_again(self, feed: feeds.Feed, session: Session) -> None:
-        feed.change(await self._wanted(session))
-
-    def _closed(self, session: str, feed: feeds.Feed) -> None:
-        known = self._feeds.get(session)
-        if known is not None and known[0] is feed:
-            del self._feeds[session]
+    async def _listen_again(self, feed: feeds.Feed) -> None:
+        if feed.session is not None:
+            feed.change(await self._wanted(feed.session))
 
 
 class _Part(Call):
     """One request of a batch: it speaks on the batch's stream, and its answer goes into the batch's."""
 
     def __init__(self, whole: Call) -> None:
-        super().__init__(whole.id, whole.owner, 1, resumable=False)
+        super().__init__(whole.id, whole.owner, 1)
         self._whole = whole
         self.said: Mapping[str, Any] | None = None
 

@@ -10,8 +10,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from routeiq_mcp.door.calls import Call
-from routeiq_mcp.door.post import Post
+from routeiq_mcp.door.calls import MOST_QUESTIONS, Call
+from routeiq_mcp.door.post import Post, is_address
 from routeiq_mcp.door.sessions import Session
 from routeiq_mcp.seams import Era, Json, McpError
 from routeiq_mcp.wire import codes, keys, messages, versions
@@ -63,6 +63,8 @@ class ModernPeer:
         self.capabilities = capabilities
         self.info = info
         self.log_level = log_level
+        self.lacked: McpError | None = None
+        """The first question that could not be asked, because the client lacks what it needs."""
         self._call = call
         self._asked = 0
 
@@ -80,6 +82,7 @@ class ModernPeer:
     async def ask(self, method: str, params: Json) -> Json:
         needed = lacking(self.capabilities, self.version, method, params)
         if needed is not None:
+            self.lacked = self.lacked or cannot(needed)
             raise cannot(needed)
         self._asked += 1
         return await self._call.ask(f"{method.partition('/')[0]}-{self._asked}", method, params)
@@ -107,8 +110,8 @@ class Questions:
 
     async def bring(self, session: str, message: dict[str, Any]) -> None:
         """A client answered. Raises `StoreUnavailable` when the replica that waits cannot be told."""
-        address, dot, _ = str(message.get("id")).partition(".")
-        if dot and len(address) == len(self._post.address):
+        address = str(message.get("id")).partition(".")[0]
+        if is_address(address):
             await self._post.send(address, "answer", session=session, message=message)
 
     def _answered(self, session: str, message: dict[str, Any]) -> None:
@@ -131,6 +134,7 @@ class LegacyPeer:
         self._session = session
         self._questions = questions
         self._seconds = seconds
+        self._asked = 0
 
     async def notify(self, method: str, params: Json) -> None:
         if method == "notifications/message" and not keys.is_logged(params.get("level"), self.log_level):
@@ -141,6 +145,9 @@ class LegacyPeer:
         needed = lacking(self.capabilities, self.version, method, params)
         if needed is not None:
             raise cannot(needed)
+        if self._asked >= MOST_QUESTIONS:
+            raise McpError(codes.LIMITED, f"a client is asked at most {MOST_QUESTIONS} things at once")
+        self._asked += 1
         id, future = self._questions.open(self._session.key)
         try:
             self._call.send(messages.request(id, method, _for_version(params, self.version)))
@@ -152,6 +159,7 @@ class LegacyPeer:
             )
             raise McpError(codes.REQUEST_TIMEOUT, "the client did not answer in time") from None
         finally:
+            self._asked -= 1
             self._questions.close(id)
         if "error" in message:
             error = message["error"] if isinstance(message["error"], Mapping) else _EMPTY

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -17,7 +18,14 @@ from routeiq_sdk import Gateway, StoreUnavailable
 _CHANNEL: Final = "mcp.door"
 _AGAIN_SECONDS: Final = 1.0
 
+_ADDRESS: Final = re.compile(r"[0-9a-f]{12}")
+
 log = logging.getLogger(__name__)
+
+
+def is_address(text: str) -> bool:
+    """Whether it may be the address of a door."""
+    return _ADDRESS.fullmatch(text) is not None
 
 
 class Post:

@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 
 from routeiq_mcp.door.calls import Call, Calls, Item
 from routeiq_mcp.door.options import DoorOptions
-from routeiq_mcp.door.post import Post
+from routeiq_mcp.door.post import Post, is_address
 from routeiq_mcp.seams import Json, McpError
 from routeiq_mcp.wire import codes, messages
 from routeiq_sdk import RouteIQError
@@ -31,8 +31,8 @@ class Reader(Protocol):
     async def next(self) -> Item | None:
         """What comes next; `None` when nothing more will."""
 
-    def close(self, *, resumable: bool) -> None:
-        """Nobody reads here any more; `resumable` says that the client may come back for the rest."""
+    def close(self) -> None:
+        """Nobody reads here any more: the client has gone."""
 
 
 class Here:
@@ -64,11 +64,11 @@ class Here:
             self._after = item.place
         return item
 
-    def close(self, *, resumable: bool) -> None:
+    def close(self) -> None:
         if self._over:
             return
         self._over = True
-        if not resumable or not self._call.resumable:
+        if not self._call.outlives:
             self._calls.stop(self._call)
             return
         try:
@@ -119,10 +119,10 @@ class There:
         self._heard = asyncio.get_running_loop().time()
         self.found.set()
 
-    def close(self, *, resumable: bool) -> None:
+    def close(self) -> None:
         if not self._over:
             self._end()
-            self._elsewhere.left(self._address, self.stream, resumable)
+            self._elsewhere.left(self._address, self.stream)
 
     def _end(self) -> None:
         self._over = True
@@ -149,6 +149,8 @@ class Elsewhere:
         """Read on what `mark` names, wherever it is, and bring it the client's answers. `None` when it is not there
         (any more), or somebody else's. `token` is what its client calls progress by now."""
         address, _, id = mark.partition(".")
+        if not is_address(address):
+            return None  # a client may send anything as the id of an event
         if address == self._post.address:
             call = self._calls.find(id, owner)
             if call is None:
@@ -182,8 +184,8 @@ class Elsewhere:
     def forget(self, stream: str) -> None:
         self._reading.pop(stream, None)
 
-    def left(self, address: str, stream: str, resumable: bool) -> None:
-        self._spawn(self._post.send(address, "left", stream=stream, resumable=resumable))
+    def left(self, address: str, stream: str) -> None:
+        self._spawn(self._post.send(address, "left", stream=stream))
 
     async def close(self) -> None:
         """End all that is under way."""
@@ -203,12 +205,13 @@ class Elsewhere:
             there.gone = not there.found.is_set()
             there.hear(None)
         else:
-            there.hear(Item(kind, said.get("content"), said.get("place", 0)))
+            content = said["content"]
+            there.hear(Item(kind, content.encode() if kind == "message" else content, said["place"]))
 
     def _left(self, said: dict[str, Any]) -> None:
         pumping = self._read.pop(said["stream"], None)
         if pumping is not None:
-            pumping[1].close(resumable=said["resumable"])
+            pumping[1].close()
             pumping[0].cancel()
 
     def _attach(self, said: dict[str, Any]) -> None:
@@ -240,17 +243,18 @@ class Elsewhere:
                     return
         finally:
             self._read.pop(stream, None)
-            here.close(resumable=True)
+            here.close()
 
     async def _carry(self, to: str, stream: str, item: Item) -> None:
+        content = item.content.decode() if item.kind == "message" else item.content
         try:
-            await self._post.send(to, "item", stream=stream, kind=item.kind, content=item.content, place=item.place)
+            await self._post.send(to, "item", stream=stream, kind=item.kind, content=content, place=item.place)
         except RouteIQError:
-            if item.kind == "message" or item.content is None:
+            if item.kind != "end" or not isinstance(content, dict):
                 raise
             # The store does not take a message of any size.
             answer = messages.error(
-                item.content.get("id"), codes.UNAVAILABLE, "the answer is too large to reach another replica"
+                content.get("id"), codes.UNAVAILABLE, "the answer is too large to reach another replica"
             )
             await self._post.send(to, "item", stream=stream, kind="end", content=answer, place=item.place)
 

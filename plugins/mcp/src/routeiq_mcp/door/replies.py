@@ -51,7 +51,7 @@ async def respond(reader: Reader, shape: Shape, options: DoorOptions, slot: Slot
     except TimeoutError:
         pass
     except asyncio.CancelledError:
-        reader.close(resumable=False)
+        reader.close()
         raise
     else:
         if first is None or first.kind != "message":
@@ -105,7 +105,7 @@ class EventStream:
             raise StopAsyncIteration
         id = f"{self._reader.mark}.{item.place}" if self._shape.resumable else None
         if item.kind == "message":
-            return sse.frame(messages.encode(item.content), id=id)
+            return sse.frame(item.content, id=id)
         self._over = True
         answer = _answer(item, self._shape)
         if answer is None:
@@ -113,8 +113,15 @@ class EventStream:
         return sse.frame(messages.encode(answer), id=id)
 
     async def aclose(self) -> None:
+        self._leave()
+
+    def __del__(self) -> None:
+        # Nobody closes a stream whose head could not be sent.
+        self._leave()
+
+    def _leave(self) -> None:
         self._over = True
-        self._reader.close(resumable=self._shape.resumable)
+        self._reader.close()
         if self._slot is not None:
             self._slot.release()
 

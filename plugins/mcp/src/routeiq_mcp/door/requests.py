@@ -5,7 +5,7 @@ Whether a request is right is checked in `modern`; the rounds of one that asks i
 
 from __future__ import annotations
 
-import asyncio
+import weakref
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -48,7 +48,7 @@ class Modern:
         self._rounds = Rounds(States(options.keys, gateway.clock), gateway, options)
         self._params = modern.ParamHeaders()
         self._infos: dict[str, Json] = {}
-        self._feeds: set[feeds.Feed] = set()
+        self._feeds: weakref.WeakSet[feeds.Feed] = weakref.WeakSet()
 
     async def message(self, request: HttpRequest, ctx: Context, face: Face, owner: str, message: Any) -> HttpResponse:
         """One request, or a notification."""
@@ -119,7 +119,7 @@ class Modern:
                 else:
                     call.finish(messages.result(id, self._complete(face, method, result)))
 
-            call = self._calls.start(owner, work, name=None, resumable=False)
+            call = self._calls.start(owner, work)
             reader = Here(self._calls, call, self._post.address)
         mark = reader.mark
         shape = replies.Shape(
@@ -166,12 +166,6 @@ class Modern:
             ping_seconds=self._options.ping_seconds,
             slot=slot,
             subscription=id,
-            closed=self._feeds.discard,
         )
-        # The face begins to listen before its client reads that it does.
-        await asyncio.sleep(0)
-        if feed.failure is not None:
-            await feed.aclose()
-            raise feed.failure
         self._feeds.add(feed)
         return HttpResponse(200, feed, sse.HEADERS, fields.EVENTS, long_lived=True)

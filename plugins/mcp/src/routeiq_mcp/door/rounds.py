@@ -95,11 +95,16 @@ class Rounds:
         except Exception as error:
             wanted = consent.pages(error)
             if not wanted:
+                if peer.lacked is not None and isinstance(error, McpError):
+                    raise peer.lacked from error
                 raise
             return self._send_there(method, wanted, state, responses, peer, bound)
+        if peer.lacked is not None and result.get("isError") is True:
+            # A legacy server says in words what the modern era says with an error of its own.
+            raise peer.lacked
         if result.get("resultType") == "input_required":
             if method not in keys.MAY_ASK:
-                raise McpError(codes.INTERNAL_ERROR, f"the server asked for input to {method}") from None
+                raise McpError(codes.INTERNAL_ERROR, f"the server asked for input to {method}")
             if result.get("requestState") is not None:
                 inner = State(upstream=result["requestState"])
                 result["requestState"] = self.states.close(inner, bound, self._options.state_seconds)

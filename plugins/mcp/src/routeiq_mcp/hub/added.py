@@ -13,7 +13,7 @@ import orjson
 from pydantic import ValidationError
 
 from routeiq_mcp.hub.kept import Kept
-from routeiq_mcp.hub.sealing import Sealer
+from routeiq_mcp.hub.sealing import Sealer, Unsealable
 from routeiq_mcp.rows import ServerRow
 from routeiq_sdk import Gateway
 
@@ -46,17 +46,22 @@ class Shelf:
     def __init__(self, gateway: Gateway, sealer: Sealer) -> None:
         self.kept = Kept(gateway, "servers")
         self._sealer = sealer
+        self.faults: Mapping[str, str] = {}
         self._opened: tuple[int, Mapping[str, tuple[bytes, Added]]] = (-2, {})
 
     def rows(self) -> Mapping[str, Added]:
-        """All rows. Raises `Unsealable` for one that another secret sealed."""
+        """All rows that can be opened; `faults` tells of the others."""
         version, known = self._opened
         if version != self.kept.version:
-            known = {
-                id: known[id] if id in known and known[id][0] == value else (value, self._open(id, value))
-                for id, value in self.kept.records.items()
-            }
-            self._opened = (self.kept.version, known)
+            opened, faults = {}, {}
+            for id, value in self.kept.records.items():
+                try:
+                    old = known.get(id)
+                    opened[id] = old if old is not None and old[0] == value else (value, self._open(id, value))
+                except (Unsealable, ValueError, TypeError) as error:
+                    faults[id] = str(error) if isinstance(error, Unsealable) else "its record cannot be read"
+            self._opened, self.faults = (self.kept.version, opened), faults
+            known = opened
         return {id: added for id, (_, added) in known.items()}
 
     async def add(self, added: Added) -> bool:

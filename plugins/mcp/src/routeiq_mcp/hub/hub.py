@@ -124,10 +124,11 @@ class Hub:
     async def _take(self) -> None:
         """Take the rows that were added, keeping the servers whose rows did not change."""
         async with self._taking:
-            old, faults = self._added, {}
+            rows = self.shelf.rows()
+            old, faults = self._added, dict(self.shelf.faults)
             fixed = Registry.of(self._fixed)
             taken: dict[str, tuple[Added, Server]] = {}
-            for id, added in sorted(self.shelf.rows().items(), key=lambda item: (item[1].created_at, item[0])):
+            for id, added in sorted(rows.items(), key=lambda item: (item[1].created_at, item[0])):
                 kept = old.get(id)
                 if kept is not None and kept[0] == added:
                     taken[id] = kept

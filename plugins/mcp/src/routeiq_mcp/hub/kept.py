@@ -46,15 +46,15 @@ class Kept:
         self._gateway.spawn(f"{self._name}-look", self._look)
 
     async def refresh(self) -> None:
-        """Take what the state has now."""
+        """Take what the state has now; what follows from it is done when this returns."""
         async with self._loading:
             version, records = await self._load()
             if version == self.version:
                 return
             news = records != self.records
             self.version, self.records = version, records
-        if news and self.changed is not None:
-            await self.changed()
+            if news and self.changed is not None:
+                await self.changed()  # before anybody else may think that all is as it should be
 
     async def put(self, key: str, value: bytes, *, expected: bytes | None) -> bool:
         """Write a record if it still is `expected` (`None`: does not exist); says whether it wrote."""

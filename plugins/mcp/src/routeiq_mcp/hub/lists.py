@@ -61,7 +61,7 @@ class Listed:
 
     def left_ms(self, now: float) -> int:
         """How long clients may keep it."""
-        return max(0, min(self.ttl_ms, int((self.until - now) * 1000)))
+        return max(0, int(min(self.ttl_ms, (self.until - now) * 1000)))
 
 
 @dataclass(slots=True)

@@ -21,7 +21,8 @@ from routeiq_mcp.hub.spec import FaceSpec
 from routeiq_mcp.hub.uris import Remembered
 from routeiq_mcp.hub.walking import Walking, attributes_of
 from routeiq_mcp.seams import Json, McpError, Peer
-from routeiq_sdk import Context, Gateway, RequestError, RouteIQError
+from routeiq_mcp.wire import codes
+from routeiq_sdk import Context, Gateway, RouteIQError
 from routeiq_sdk.values.tools import ToolCall, ToolResult
 
 LIST = "tools/list"
@@ -137,7 +138,7 @@ class Tools:
             listed = await server.lists.get(ctx, LIST, server.caller(ctx), older=older)
             return listed, await self._catalogs.of(ctx, server, listed)
 
-        nothing = Listed((), 0.0, float("inf"), 0, True), Catalog({}, {})
+        nothing = Listed((), 0.0, float("inf"), 86_400_000, False), Catalog({}, {})
         return await ask_all(face, self._gateway.clock, ask, absent=nothing)
 
     async def _visible(self, ctx: Context, face: FaceSpec, answers: Answers[tuple[Listed, Catalog]]) -> Sequence[Json]:
@@ -197,7 +198,7 @@ class Tools:
         return merged
 
     async def _owner(self, ctx: Context, face: FaceSpec, name: str) -> tuple[Server, str]:
-        """Whose tool it is. Raises `McpError` for one that is not there, `RequestError` for one in quarantine."""
+        """Whose tool it is. Raises `McpError` for one that is not there, or that is in quarantine."""
         if not (face.prefixed or face.alone):
             return await self._owner_of_many(ctx, face, name)
         for server in face.servers:
@@ -231,11 +232,10 @@ class Tools:
     async def _refuse(self, ctx: Context, server: Server, tool: str) -> None:
         """Say that a tool is in quarantine, to those who may know that it is there."""
         if tool in await self._gateway.tools.permitted(ctx, PROTOCOL, server.name, (tool,)):
-            raise RequestError(
-                403,
+            raise McpError(
+                codes.REFUSED,
                 f"Tool {tool} of server {server.name} is in quarantine: {QUARANTINED}.",
-                type="permission_error",
-                code="tool_quarantined",
+                {"status": 403, "code": "tool_quarantined"},
             )
 
     async def _known(self, ctx: Context, server: Server, tool: str, *, alone: bool) -> Catalog | None:

@@ -13,6 +13,7 @@ from routeiq_mcp.hub.limits import Limits
 from routeiq_mcp.hub.server import Server
 from routeiq_mcp.hub.spec import FaceSpec
 from routeiq_mcp.seams import Json, McpError, Peer
+from routeiq_mcp.wire import codes
 from routeiq_sdk import Context, Gateway, RequestError
 from routeiq_sdk.values.tools import ToolCall, ToolResult
 
@@ -33,7 +34,12 @@ class Walking:
                 server.policy.check_parameters(call.tool, call.arguments)
                 await stack.enter_async_context(self._limits.held(server))
             except RequestError as refusal:
-                return (await self._gateway.tools.call(ctx, replace(call, price=0), _refusing(refusal))).content
+                try:
+                    return (await self._gateway.tools.call(ctx, replace(call, price=0), _refusing(refusal))).content
+                except RequestError as error:
+                    if error is refusal and error.status == 403:
+                        raise refused(error) from None
+                    raise
             return (await self._gateway.tools.call(ctx, call, run)).content
 
     async def ask(self, ctx: Context, server: Server, method: str, params: Json, peer: Peer) -> Json:
@@ -46,6 +52,12 @@ class Walking:
             raise
         server.note(None, self._gateway.clock.now_ns())
         return result
+
+
+def refused(error: RequestError) -> McpError:
+    """A refusal that another credential would not change, as an error of the protocol: of an HTTP status a client would
+    never read why."""
+    return McpError(codes.REFUSED, error.message, {"status": error.status, "code": error.code})
 
 
 def attributes_of(face: FaceSpec, server: Server) -> dict[str, str]:

@@ -14,6 +14,7 @@ from routeiq_mcp.hub.policy import SEPARATOR
 from routeiq_mcp.hub.server import Server
 from routeiq_mcp.hub.spec import EVERYTHING, FaceSpec
 from routeiq_mcp.seams import Json, McpError
+from routeiq_mcp.wire import codes
 from routeiq_sdk import Context, RequestError
 from routeiq_sdk.values.delegation import ConsentNeeded
 from routeiq_sdk.values.http import HttpRequest, HttpResponse, Routes
@@ -101,8 +102,11 @@ class Rest:
         except ConsentNeeded as error:
             return _consent(error)
         except McpError as error:
-            status = 404 if error.code == -32602 and str(error).startswith("Unknown tool") else 502
-            return _fault(status, "tool_not_found" if status == 404 else "tool_failed", str(error))
+            if error.code == codes.REFUSED:
+                data = error.data if isinstance(error.data, Mapping) else {}
+                return _fault(403, str(data.get("code") or "access_denied"), str(error))
+            missing = error.code == codes.INVALID_PARAMS and str(error).startswith("Unknown tool")
+            return _fault(404 if missing else 502, "tool_not_found" if missing else "tool_failed", str(error))
         if result.get("resultType") == "input_required":
             return _fault(422, "input_required", "The tool asks its caller for more, which MCP alone can answer.")
         return HttpResponse.json({key: value for key, value in result.items() if key != "resultType"})

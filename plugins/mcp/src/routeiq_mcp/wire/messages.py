@@ -22,8 +22,8 @@ def decode(body: bytes) -> Any:
 
 
 def encode(value: Any) -> bytes:
-    """Compact JSON."""
-    return orjson.dumps(value)
+    """Compact JSON; any `Mapping` is an object."""
+    return orjson.dumps(value, default=_plain)
 
 
 def request(id: Id, method: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -53,6 +53,12 @@ def error(id: Id | None, code: int, message: str, data: Any = None) -> dict[str,
     if data is not None:
         fault["data"] = data
     return {"jsonrpc": "2.0", "id": id, "error": fault}
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} has no JSON")
 
 
 def is_id(value: Any) -> bool:

@@ -111,7 +111,8 @@ class Consent:
             raise Strayed("this answer belongs to nothing that was begun in this browser, or came twice")
         server = flow.question.server
         told = answer.get("iss")
-        if (told is not None and told != server.issuer) or (told is None and server.names_itself):
+        differs = told is not None and told != server.issuer and not server.nameless
+        if differs or (told is None and server.names_itself):
             raise Strayed("this answer comes from another authorization server than the question went to")
         if "error" in answer:
             raise Refused(Denied(answer["error"], "").code)

@@ -38,6 +38,8 @@ class Server:
     takes_metadata_documents: bool = False
     names_itself: bool = False
     """Its answers to authorization requests carry `iss` (RFC 9207)."""
+    nameless: bool = False
+    """The operator wrote its endpoints and no issuer, so `issuer` is its token endpoint."""
 
     def packed(self) -> dict[str, Any]:
         """As JSON."""
@@ -111,8 +113,8 @@ class Discovery:
         resource = canonical(delegate.url)
         auth = delegate.auth
         if auth.token_url is not None and (auth.authorization_url is not None or auth.mode != "authorization_code"):
-            issuer = auth.issuer or origin(auth.token_url)
-            server = Server(issuer, auth.token_url, auth.authorization_url)
+            issuer = auth.issuer or auth.token_url
+            server = Server(issuer, auth.token_url, auth.authorization_url, nameless=auth.issuer is None)
             return Found(resource, server, demand.scopes, (issuer,))
         if auth.issuer is not None:
             server = await self._configured(auth.issuer, delegate, reach)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from routeiq_oauth.delegation.discovery import Discovery, Found, canonical
 from routeiq_oauth.delegation.outside import Reach
 from routeiq_oauth.delegation.remembered import Remembered
-from routeiq_oauth.delegation.subject import ACCESS_TOKEN, Subject
+from routeiq_oauth.delegation.subject import ACCESS_TOKEN, Subject, is_same
 from routeiq_oauth.delegation.token_endpoint import TokenEndpoint, Tokens, configured_client
 from routeiq_oauth.delegation.trouble import Unfit
 from routeiq_oauth.vault.grant import Client, Owner
@@ -72,9 +72,7 @@ class MachineTokens:
         self._remembered.forget(f"{delegate_id}\n")
 
     async def _credentials(self, client: Client, delegate: Delegate, found: Found, reach: Reach) -> Tokens:
-        form = {"grant_type": "client_credentials", "resource": found.resource, **_scope(delegate.auth, found)}
-        if delegate.auth.audience is not None:
-            form["audience"] = delegate.auth.audience
+        form = {"grant_type": "client_credentials", **_target(delegate.auth, found), **_scope(delegate.auth, found)}
         return await self._endpoint.ask(found.server.token_endpoint, client, form, reach, issuer=found.server.issuer)
 
     async def _exchange(self, subject: Subject, delegate: Delegate, found: Found, reach: Reach) -> Tokens:
@@ -84,11 +82,9 @@ class MachineTokens:
             "subject_token": subject.token.reveal(),
             "subject_token_type": subject.type,
             "requested_token_type": ACCESS_TOKEN,
-            "resource": found.resource,
+            **_target(delegate.auth, found),
             **_scope(delegate.auth, found),
         }
-        if delegate.auth.audience is not None:
-            form["audience"] = delegate.auth.audience
         if delegate.auth.actor:
             actor = await self._credentials(client, delegate, found, reach)
             form |= {"actor_token": actor.access.reveal(), "actor_token_type": ACCESS_TOKEN}
@@ -143,6 +139,11 @@ def _client_at_provider(auth: OutboundAuth, methods: tuple[str, ...] | None) -> 
     return client
 
 
+def _target(auth: OutboundAuth, found: Found) -> dict[str, str]:
+    """For whom a token is: the resource (RFC 8707), or the name by which the operator says that the server knows it."""
+    return {"audience": auth.audience} if auth.audience is not None else {"resource": found.resource}
+
+
 def _scope(auth: OutboundAuth, found: Found) -> dict[str, str]:
     scopes = tuple(dict.fromkeys((*auth.scopes, *(found.scopes or ())))) if auth.scopes else found.scopes
     return {"scope": " ".join(scopes)} if scopes else {}
@@ -150,7 +151,7 @@ def _scope(auth: OutboundAuth, found: Found) -> dict[str, str]:
 
 def _refuse_the_same(tokens: Tokens, subject: Subject) -> None:
     """A server that hands the subject's token back would make us pass it on."""
-    if tokens.access == subject.token:
+    if is_same(tokens.access, subject.token):
         raise Unfit("the exchange gave the caller's own token back, which is never passed on")
 
 

@@ -15,12 +15,13 @@ from urllib.parse import urlencode, urlsplit
 
 from routeiq_oauth.delegation.trouble import Away, Unfit
 from routeiq_oauth.urls import check_url, origin
-from routeiq_sdk import Gateway
+from routeiq_sdk import Gateway, RouteIQError
 from routeiq_sdk.values.delegation import Delegate
 
 log = logging.getLogger(__name__)
 
 _MOST_BYTES = 256 * 1024
+_PING = b'{"jsonrpc":"2.0","id":"authorization","method":"ping"}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +78,13 @@ class Outside:
         return await self._call("POST", url, reach, sent, json.dumps(value).encode())
 
     async def probe(self, url: str, reach: Reach) -> str:
-        """What `WWW-Authenticate` an upstream answers to somebody without a token; empty when it does not say."""
+        """What `WWW-Authenticate` an upstream answers to somebody without a token; empty when it does not say.
+
+        The question is a JSON-RPC ping: servers need not guard any other method than POST.
+        """
+        headers = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
         try:
-            answer = await self._call(
-                "GET", url, reach, {"accept": "application/json, text/event-stream"}, None, head_only=True
-            )
+            answer = await self._call("POST", url, reach, headers, _PING, head_only=True)
         except (Away, Unfit):
             return ""
         return answer.authenticate if answer.status == 401 else ""
@@ -118,7 +121,10 @@ class Outside:
                     status = response.status
                     authenticate = response.headers.get("WWW-Authenticate", "")
                     raw = b"" if head_only else await response.read()
-        except Exception as error:  # the door's refusals, the network's failures, time-outs: it cannot be had
+        except RouteIQError as error:
+            log.warning("a call to %s was refused: %s", host, error)
+            raise Unfit(f"{host}, or the size of its answer, is against the gateway's rules of egress") from None
+        except Exception as error:  # the network's failures and time-outs: it cannot be had
             log.debug("a call to %s failed: %s", host, type(error).__name__)
             raise Away(f"{host} cannot be reached") from None
         return Answer(status, _object(raw), authenticate)

@@ -98,7 +98,7 @@ class PeopleTokens:
     async def _after_refusal(
         self, ctx: Context, delegate: Delegate, kept: Kept, grant: Grant, refused: Challenge, last: _Last | None
     ) -> Grant:
-        if last is not None and not last.refreshed and last.mark != grant.mark:
+        if last is not None and last.mark != grant.mark:
             return grant  # somebody else got a new one meanwhile
         found = await self._moved(ctx, delegate, refused)
         if found is not None and not any(same_issuer(grant.issuer, issuer) for issuer in found.issuers):

@@ -13,7 +13,7 @@ from routeiq_oauth.delegation.outside import Reach
 from routeiq_oauth.delegation.people import PeopleTokens
 from routeiq_oauth.delegation.questions import Questions
 from routeiq_oauth.delegation.remembered import mark_of
-from routeiq_oauth.delegation.subject import subject_of
+from routeiq_oauth.delegation.subject import is_same, subject_of
 from routeiq_oauth.delegation.token_endpoint import configured_client, signing_key
 from routeiq_oauth.delegation.trouble import Unfit, told
 from routeiq_oauth.urls import check_url, is_loopback
@@ -91,7 +91,7 @@ class Delegations:
             raise
         except RouteIQError as error:
             raise told(error, delegate.title or delegate.id) from None
-        if ctx.credential is not None and token == ctx.credential:
+        if ctx.credential is not None and is_same(token, ctx.credential):
             raise told(Unfit("it is the caller's own, which is never passed on"), delegate.title or delegate.id)
         return {"authorization": f"Bearer {token.reveal()}"}
 

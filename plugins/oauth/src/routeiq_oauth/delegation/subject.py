@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -51,6 +52,11 @@ def subject_of(ctx: Context, upstream: str) -> Subject:
         hashlib.sha256(text.encode()).hexdigest(),
         int(ends) if isinstance(ends, int | float) else None,
     )
+
+
+def is_same(one: Secret, other: Secret) -> bool:
+    """Whether two tokens are equal."""
+    return hmac.compare_digest(one.reveal().encode(), other.reveal().encode())
 
 
 def _type(header: Mapping[str, Any], claims: Mapping[str, Any]) -> str:
