@@ -3,14 +3,11 @@ by a company's, as the person who agreed and as nobody else."""
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Literal
-from urllib.parse import parse_qs, urljoin, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
-import httpx
 import httpx2
 import pytest
 import pytest_asyncio
@@ -26,10 +23,9 @@ from routeiq_testkit.pytest_plugin import StartGateway
 
 from .authorization_server import AuthorizationServer, authorization_server, sign_in
 from .everything import everything
+from .signing_in import with_key
 
 CALLBACK = "http://127.0.0.1:9/callback"
-_HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)"')
-_ACTION = re.compile(r'<form method="post" action="([^"]*)"')
 Start = Callable[..., Awaitable[TestGateway]]
 
 
@@ -70,28 +66,6 @@ class Person:
         """What the client hears at its callback."""
         told = {name: values[0] for name, values in parse_qs(urlsplit(self._arrived).query).items()}
         return AuthorizationCodeResult(code=told["code"], state=told.get("state"), iss=told.get("iss"))
-
-
-def with_key(key: str) -> Callable[[str], Awaitable[str]]:
-    """A walk through the gateway's own pages: type the key, press the button."""
-
-    async def walk(url: str) -> str:
-        async with httpx.AsyncClient() as browser:
-            for _ in range(8):
-                answer = await browser.get(url)
-                if answer.status_code == 200:
-                    form = {name: html.unescape(value) for name, value in _HIDDEN.findall(answer.text)}
-                    form |= {"key": key} if 'name="key"' in answer.text else {"answer": "allow"}
-                    action = _ACTION.search(answer.text)
-                    assert action is not None, answer.text
-                    answer = await browser.post(urljoin(url, action[1]), data=form)
-                assert answer.is_redirect, f"{answer.status_code}: {answer.text}"
-                url = urljoin(url, answer.headers["location"])
-                if url.startswith(CALLBACK):
-                    return url
-        raise AssertionError("the way has no end")
-
-    return walk
 
 
 @asynccontextmanager
@@ -157,7 +131,7 @@ OWN = {"authorization_server": {"enabled": True, "dynamic_registration": True}}
 @pytest.mark.parametrize("path", ["/tools/mcp", "/mcp"])
 async def test_by_the_gateways_own_server(start: Start, mode: Literal["legacy", "auto"], path: str) -> None:
     gateway = await start(**OWN)
-    person, storage = Person(with_key((await key_of(gateway, "ann"))["key"])), Storage()
+    person, storage = Person(with_key((await key_of(gateway, "ann"))["key"], CALLBACK)), Storage()
 
     async with connected(gateway.url + path, person, storage, mode) as client:
         names = [tool.name for tool in (await client.list_tools()).tools]
@@ -174,7 +148,7 @@ async def test_by_the_gateways_own_server(start: Start, mode: Literal["legacy", 
 async def test_a_token_does_no_more_than_the_key_that_signed_in(start: Start) -> None:
     gateway = await start(**OWN)
     made = await key_of(gateway, "ann")
-    person, storage = Person(with_key(made["key"])), Storage()
+    person, storage = Person(with_key(made["key"], CALLBACK)), Storage()
     url = gateway.url + "/tools/mcp"
     async with connected(url, person, storage) as client:
         await client.list_tools()
