@@ -1,0 +1,1 @@
+"""Agent cards: fetched, verified, rewritten to the gateway's address, signed and served."""

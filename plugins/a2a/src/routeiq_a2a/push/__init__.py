@@ -1,0 +1,1 @@
+"""Push notifications: the client's webhook is called by the gateway, the agent calls the gateway's."""

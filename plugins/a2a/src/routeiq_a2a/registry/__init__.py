@@ -1,0 +1,1 @@
+"""The agents behind the gateway: the operator's rows and those added while it runs."""
