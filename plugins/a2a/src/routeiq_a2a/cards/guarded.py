@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from a2a.types import AgentCard, AgentSkill
-from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
+from google.protobuf.json_format import ParseError
 
+from routeiq_a2a.protojson import of_json, to_json
 from routeiq_a2a.registry.agent import MESSAGE, Agent
 from routeiq_sdk import Context, Gateway, RequestError
 from routeiq_sdk.values.tools import ToolDefinition
@@ -37,11 +38,11 @@ class GuardedCards:
             passed.name = agent.name
         del passed.skills[:]
         for skill in card.skills:
-            told = await self._look(ctx, agent, f"skill/{skill.id}", MessageToDict(skill), digest)
+            told = await self._look(ctx, agent, f"skill/{skill.id}", to_json(skill), digest)
             if told is None:
                 continue
             try:
-                passed.skills.append(ParseDict(dict(told), AgentSkill(), ignore_unknown_fields=True))
+                passed.skills.append(of_json(told, AgentSkill()))
             except ParseError:
                 continue  # a guard made something of it that is no skill: nobody may read that
         return passed

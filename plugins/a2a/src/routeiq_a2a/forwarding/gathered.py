@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from a2a.types import Artifact, Message, Part, StreamResponse, Task, TaskState
-from google.protobuf.json_format import MessageToDict
+
+from routeiq_a2a.protojson import to_json
 
 _FAILED = frozenset({TaskState.TASK_STATE_FAILED, TaskState.TASK_STATE_REJECTED})
 
@@ -58,8 +59,8 @@ class Gathered:
             whole.CopyFrom(self.task)
             for artifact in whole.artifacts:
                 _join(artifact)
-            return {"task": MessageToDict(whole)}
-        return {"message": MessageToDict(self.message)} if self.message is not None else {}
+            return {"task": to_json(whole)}
+        return {"message": to_json(self.message)} if self.message is not None else {}
 
     @property
     def failed(self) -> bool:

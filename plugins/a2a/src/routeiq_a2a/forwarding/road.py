@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 
 from a2a.types import SendMessageRequest, SendMessageResponse, StreamResponse, Task
 from a2a.utils.errors import InvalidAgentResponseError, InvalidParamsError
-from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
+from google.protobuf.json_format import ParseError
 from google.protobuf.message import Message as Proto
 
 from routeiq_a2a.forwarding.callers import Caller
 from routeiq_a2a.forwarding.gathered import Gathered, failed
 from routeiq_a2a.forwarding.pump import pumped
+from routeiq_a2a.protojson import of_json, to_json
 from routeiq_a2a.registry.agent import MESSAGE, Agent
 from routeiq_sdk import Context, Gateway
 from routeiq_sdk.values.tools import ToolCall, ToolResult
@@ -41,7 +42,7 @@ class Road:
         async def run(call: ToolCall) -> ToolResult:
             answer = await send(_request(call))
             bad = answer.WhichOneof("payload") == "task" and failed(answer.task)
-            return ToolResult(MessageToDict(answer), bad)
+            return ToolResult(to_json(answer), bad)
 
         result = await self._gateway.tools.call(caller.ctx, _call(caller, request), run)
         return _parsed(result, SendMessageResponse())
@@ -80,8 +81,9 @@ class Road:
         """Something that an agent said, as guards let it pass. Raises `RequestError`."""
         call = call or _call(caller, SendMessageRequest())
         bad = isinstance(answer, Task) and failed(answer)
-        result = await self._gateway.tools.guard_result(caller.ctx, call, ToolResult(MessageToDict(answer), bad))
-        return _parsed(result, type(answer)())
+        result = await self._gateway.tools.guard_result(caller.ctx, call, ToolResult(to_json(answer), bad))
+        empty: P = type(answer)()
+        return _parsed(result, empty)
 
 
 def _call(caller: Caller, request: SendMessageRequest) -> ToolCall:
@@ -93,12 +95,12 @@ def _call(caller: Caller, request: SendMessageRequest) -> ToolCall:
     attributes = {"delegation": agent.auth.mode, "protocol_version": caller.version}
     if request.message.context_id:
         attributes["conversation_id"] = request.message.context_id
-    return ToolCall("a2a", agent.name, MESSAGE, MessageToDict(arguments), agent.price, attributes)
+    return ToolCall("a2a", agent.name, MESSAGE, to_json(arguments), agent.price, attributes)
 
 
 def _request(call: ToolCall) -> SendMessageRequest:
     try:
-        return ParseDict(dict(call.arguments), SendMessageRequest(), ignore_unknown_fields=True)
+        return of_json(call.arguments, SendMessageRequest())
     except ParseError:
         raise InvalidParamsError("A guard of the gateway made something of the message that is none.") from None
 
@@ -106,6 +108,6 @@ def _request(call: ToolCall) -> SendMessageRequest:
 def _parsed(result: ToolResult, into: P) -> P:
     content: dict[str, Any] = dict(result.content)
     try:
-        return ParseDict(content, into, ignore_unknown_fields=True)
+        return of_json(content, into)
     except ParseError:
         raise InvalidAgentResponseError("A guard of the gateway made something of the answer that is none.") from None

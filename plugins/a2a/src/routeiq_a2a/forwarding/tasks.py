@@ -19,9 +19,9 @@ from a2a.types import (
     TaskStatus,
 )
 from a2a.utils.errors import InvalidAgentResponseError, InvalidParamsError, TaskNotFoundError
-from google.protobuf.json_format import MessageToDict, ParseDict
 
 from routeiq_a2a.forwarding.callers import Caller
+from routeiq_a2a.protojson import of_json, to_json
 from routeiq_sdk import Gateway
 
 _OWNERS = "a2a.owners"
@@ -103,7 +103,7 @@ class Tasks:
         small = Task(id=task.id, context_id=task.context_id, status=task.status)
         if task.HasField("metadata"):
             small.metadata.CopyFrom(task.metadata)
-        record = {"task": MessageToDict(small), "updated": _moment(task.status, self._clock.now_ns())}
+        record = {"task": to_json(small), "updated": _moment(task.status, self._clock.now_ns())}
         if question is not None:
             record["question"] = question
         await self._state.put(_TASKS, _record(caller, task.id), orjson.dumps(record), ttl_seconds=self._seconds)
@@ -137,7 +137,7 @@ def _record(caller: Caller, task_id: str) -> str:
 
 
 def _known(record: Mapping[str, Any]) -> Known:
-    task = ParseDict(record["task"], Task(), ignore_unknown_fields=True)
+    task = of_json(record["task"], Task())
     return Known(task, int(record["updated"]), record.get("question"))
 
 

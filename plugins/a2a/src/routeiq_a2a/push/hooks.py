@@ -16,10 +16,10 @@ from urllib.parse import quote
 import orjson
 from a2a.types import TaskPushNotificationConfig
 from a2a.utils.errors import InvalidParamsError, TaskNotFoundError
-from google.protobuf.json_format import MessageToDict, ParseDict
 
 from routeiq_a2a.config import PushSettings
 from routeiq_a2a.forwarding.callers import Caller
+from routeiq_a2a.protojson import of_json, to_json
 from routeiq_a2a.sealing import Sealer, Unsealable
 from routeiq_sdk import Gateway, RouteIQError
 
@@ -45,7 +45,7 @@ class Hook:
     @property
     def told(self) -> TaskPushNotificationConfig:
         """The webhook as its client gave it."""
-        config = ParseDict(self.config, TaskPushNotificationConfig(), ignore_unknown_fields=True)
+        config = of_json(self.config, TaskPushNotificationConfig())
         config.task_id = self.task or ""
         return config
 
@@ -88,7 +88,7 @@ class Hooks:
             caller.agent.id,
             caller.owner,
             caller.version,
-            MessageToDict(kept),
+            to_json(kept),
             hashlib.sha256(secret.encode()).hexdigest(),
             tuple(tenants),
             task_id,

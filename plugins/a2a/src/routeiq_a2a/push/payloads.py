@@ -11,9 +11,10 @@ from typing import Any
 from a2a.compat.v0_3 import conversions
 from a2a.compat.v0_3 import types as v0_3
 from a2a.types import StreamResponse, TaskStatus, TaskStatusUpdateEvent
-from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
+from google.protobuf.json_format import ParseError
 from pydantic import ValidationError
 
+from routeiq_a2a.protojson import of_json, to_json
 from routeiq_a2a.wire.versions import V0_3
 
 
@@ -24,7 +25,7 @@ def read(payload: Any) -> StreamResponse | None:
     try:
         if "kind" in payload or ("status" in payload and "id" in payload):
             return _of_0_3(payload)
-        event = ParseDict(payload, StreamResponse(), ignore_unknown_fields=True)
+        event = of_json(payload, StreamResponse())
     except (ParseError, ValidationError, ValueError):
         return None
     return event if event.WhichOneof("payload") else None
@@ -33,9 +34,10 @@ def read(payload: Any) -> StreamResponse | None:
 def written(event: StreamResponse, version: str) -> Mapping[str, Any]:
     """The event for a client. 0.3 clients expect the task, or the event itself, without a frame."""
     if version != V0_3:
-        return MessageToDict(event)
+        return to_json(event)
     result = conversions.to_compat_stream_response(event, "").result
-    return result.model_dump(mode="json", by_alias=True, exclude_none=True)
+    shown: Mapping[str, Any] = result.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return shown
 
 
 def bare(event: StreamResponse) -> StreamResponse:

@@ -113,8 +113,8 @@ def problem(error: BaseException) -> Problem:
 
 def _of_a2a(error: A2AError) -> Problem:
     message = str(error.message)
-    for kind, http, reason in _OURS:
-        if isinstance(error, kind):
+    for ours, http, reason in _OURS:
+        if isinstance(error, ours):
             return Problem(_INTERNAL, http, _STATUSES[http], reason, message, _GATEWAY)
     if isinstance(error, JSONParseError):
         return Problem(-32700, 400, _STATUSES[400], "INVALID_REQUEST", message)

@@ -35,11 +35,11 @@ from a2a.utils.errors import (
     VersionNotSupportedError,
 )
 from a2a.utils.proto_utils import to_stream_response
-from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.message import Message as Proto
 
 from routeiq_a2a.forwarding.callers import Caller, call_context
 from routeiq_a2a.forwarding.forwarder import Forwarder
+from routeiq_a2a.protojson import of_json, to_json
 from routeiq_a2a.wire.errors import Problem, problem
 from routeiq_a2a.wire.events import Streams
 from routeiq_a2a.wire.versions import V0_3, V1_0
@@ -136,13 +136,13 @@ class JsonRpc:
         if known is None:
             raise MethodNotFoundError(f"{method!r} is no method of A2A {caller.version}.")
         kind, name = known
-        params = ParseDict(_params(body), kind(), ignore_unknown_fields=True)
+        params = of_json(_params(body), kind())
         context = call_context(caller)
         handle: Callable[..., Any] = getattr(self._forwarder, name)
         if name in _STREAMING:
             events: AsyncGenerator[Any] = handle(params, context)
             return await self._streams.answer(
-                events, lambda event: _result(id, MessageToDict(to_stream_response(event))), _failing(id, caller)
+                events, lambda event: _result(id, to_json(to_stream_response(event))), _failing(id, caller)
             )
         result = await handle(params, context)
         if result is None and name in ("on_get_task", "on_cancel_task"):
@@ -178,10 +178,10 @@ def _document(params: Proto, result: Any) -> Any:
         return serialize_list_tasks_response(result, params.include_artifacts)
     if isinstance(params, SendMessageRequest):
         if isinstance(result, Task):
-            return MessageToDict(SendMessageResponse(task=result))
+            return to_json(SendMessageResponse(task=result))
         assert isinstance(result, Message)
-        return MessageToDict(SendMessageResponse(message=result))
-    return MessageToDict(result) if result is not None else None
+        return to_json(SendMessageResponse(message=result))
+    return to_json(result) if result is not None else None
 
 
 def _dumped(value: Any) -> Any:

@@ -29,10 +29,10 @@ from a2a.types import (
 from a2a.utils.constants import A2A_JSON_MEDIA_TYPE
 from a2a.utils.errors import ContentTypeNotSupportedError, TaskNotFoundError, UnsupportedOperationError
 from a2a.utils.proto_utils import parse_params, to_stream_response
-from google.protobuf.json_format import MessageToDict, Parse
 
 from routeiq_a2a.forwarding.callers import Caller, call_context
 from routeiq_a2a.forwarding.forwarder import Forwarder
+from routeiq_a2a.protojson import of_bytes, to_json
 from routeiq_a2a.wire.errors import problem
 from routeiq_a2a.wire.events import Streams
 from routeiq_a2a.wire.versions import HEADER, V0_3
@@ -101,7 +101,7 @@ class Rest:
         if operation in _STREAMS:
             events = self._events(request, context, operation)
             return await self._streams.answer(
-                events, lambda event: MessageToDict(to_stream_response(event)), lambda told: told.rest()
+                events, lambda event: to_json(to_stream_response(event)), lambda told: told.rest()
             )
         handler: Callable[..., Any] = getattr(self, f"_{operation}")
         document = await handler(request, context)
@@ -121,16 +121,16 @@ class Rest:
 
     def _events(self, request: HttpRequest, context: ServerCallContext, operation: str) -> AsyncGenerator[Any]:
         if operation == "stream":
-            message = Parse(request.body, SendMessageRequest(), ignore_unknown_fields=True)
+            message = of_bytes(request.body, SendMessageRequest())
             return self._forwarder.on_message_send_stream(message, context)
         return self._forwarder.on_subscribe_to_task(SubscribeToTaskRequest(id=request.path_params["id"]), context)
 
     async def _send(self, request: HttpRequest, context: ServerCallContext) -> Mapping[str, Any]:
-        params = Parse(request.body, SendMessageRequest(), ignore_unknown_fields=True)
+        params = of_bytes(request.body, SendMessageRequest())
         result = await self._forwarder.on_message_send(params, context)
         if isinstance(result, Task):
-            return MessageToDict(SendMessageResponse(task=result))
-        return MessageToDict(SendMessageResponse(message=result))
+            return to_json(SendMessageResponse(task=result))
+        return to_json(SendMessageResponse(message=result))
 
     async def _get(self, request: HttpRequest, context: ServerCallContext) -> Mapping[str, Any]:
         params = GetTaskRequest()
@@ -141,7 +141,7 @@ class Rest:
     async def _cancel(self, request: HttpRequest, context: ServerCallContext) -> Mapping[str, Any]:
         params = CancelTaskRequest()
         if request.body.strip():
-            Parse(request.body, params, ignore_unknown_fields=True)
+            of_bytes(request.body, params)
         params.id = request.path_params["id"]
         return _task(await self._forwarder.on_cancel_task(params, context))
 
@@ -149,22 +149,23 @@ class Rest:
         params = ListTasksRequest()
         parse_params(_queries(request), params)
         result = await self._forwarder.on_list_tasks(params, context)
-        return serialize_list_tasks_response(result, params.include_artifacts)
+        shown: Mapping[str, Any] = serialize_list_tasks_response(result, params.include_artifacts)
+        return shown
 
     async def _push_create(self, request: HttpRequest, context: ServerCallContext) -> Mapping[str, Any]:
-        params = Parse(request.body, TaskPushNotificationConfig(), ignore_unknown_fields=True)
+        params = of_bytes(request.body, TaskPushNotificationConfig())
         params.task_id = request.path_params["id"]
-        return MessageToDict(await self._forwarder.on_create_task_push_notification_config(params, context))
+        return to_json(await self._forwarder.on_create_task_push_notification_config(params, context))
 
     async def _push_get(self, request: HttpRequest, context: ServerCallContext) -> Mapping[str, Any]:
         params = GetTaskPushNotificationConfigRequest(
             task_id=request.path_params["id"], id=request.path_params["push_id"]
         )
-        return MessageToDict(await self._forwarder.on_get_task_push_notification_config(params, context))
+        return to_json(await self._forwarder.on_get_task_push_notification_config(params, context))
 
     async def _push_list(self, request: HttpRequest, context: ServerCallContext) -> Mapping[str, Any]:
         params = ListTaskPushNotificationConfigsRequest(task_id=request.path_params["id"])
-        return MessageToDict(await self._forwarder.on_list_task_push_notification_configs(params, context))
+        return to_json(await self._forwarder.on_list_task_push_notification_configs(params, context))
 
     async def _push_delete(self, request: HttpRequest, context: ServerCallContext) -> Mapping[str, Any]:
         params = DeleteTaskPushNotificationConfigRequest(
@@ -174,7 +175,7 @@ class Rest:
         return {}
 
     async def _extended(self, request: HttpRequest, context: ServerCallContext) -> Mapping[str, Any]:
-        return MessageToDict(await self._forwarder.on_get_extended_agent_card(GetExtendedAgentCardRequest(), context))
+        return to_json(await self._forwarder.on_get_extended_agent_card(GetExtendedAgentCardRequest(), context))
 
 
 class _Queries:
@@ -197,4 +198,4 @@ def _queries(request: HttpRequest) -> Any:
 def _task(task: Task | None) -> Mapping[str, Any]:
     if task is None:
         raise TaskNotFoundError
-    return MessageToDict(task)
+    return to_json(task)
