@@ -1,4 +1,4 @@
-"""Every client reaches every agent: both versions and both bindings on either side, with the SDK's own parts at both ends."""
+"""Every client reaches every agent: both versions and bindings on either side, with the SDK's own parts at both ends."""
 
 from __future__ import annotations
 
@@ -53,12 +53,13 @@ async def test_any_client_joins_and_cancels_a_task_of_any_agent(
     agent = await run_agent(version=agent_side[0], binding=agent_side[1])
     gateway = await open_gateway(agents={"echo": {"url": agent.url}})
     version, binding = client_side
-    async with connected(gateway, binding=binding, version=version) as client:
+    how = {"binding": binding, "version": version}
+    async with connected(gateway, **how) as client, connected(gateway, **how, streaming=True) as listener:
         request = message("wait for it")
         request.configuration.return_immediately = True
         (event,) = await everything(client, request)
         task_id = event.task.id
-        joined = client.subscribe(SubscribeToTaskRequest(id=task_id))
+        joined = listener.subscribe(SubscribeToTaskRequest(id=task_id))
         async with asyncio.timeout(15):
             first = await anext(joined)
             assert first.task.id == task_id
