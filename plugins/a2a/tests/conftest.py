@@ -32,7 +32,7 @@ class Fixture(Plugin[PluginConfig]):
         return Principal(id=word, kind="key", user=name if name != "nobody" else None)
 
     @hookimpl
-    async def permitted_tools(self, ctx, protocol, server, tools):
+    async def permitted_tools(self, ctx, protocol, server, tools, aliases, groups):
         principal = ctx.identified
         if protocol == "a2a" and principal is not None and principal.user == "eve":
             return []

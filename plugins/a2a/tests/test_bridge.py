@@ -1,4 +1,4 @@
-"""Every client reaches every agent: both versions and bindings on either side, with the SDK's own parts at both ends."""
+"""Every client reaches every agent: both versions and bindings on either side, the SDK's own parts at both ends."""
 
 from __future__ import annotations
 

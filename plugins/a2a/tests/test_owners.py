@@ -86,12 +86,8 @@ async def test_all_keys_of_a_user_share_tasks_and_lists_have_no_others(run_agent
 
 async def test_nothing_of_the_callers_credential_reaches_the_agent(run_agent, open_gateway) -> None:
     agent = await run_agent()
-    gateway = await open_gateway(
-        agents={
-            "echo": {"url": agent.url},
-            "held": {"url": agent.url, "auth": {"mode": "static", "headers": {"Authorization": "Bearer gateways-own"}}},
-        }
-    )
+    own = {"mode": "static", "headers": {"Authorization": "Bearer gateways-own"}}
+    gateway = await open_gateway(agents={"echo": {"url": agent.url}, "held": {"url": agent.url, "auth": own}})
     for name in ("echo", "held"):
         for binding in ("JSONRPC", "HTTP+JSON"):
             async with connected(gateway, name, person="person-ann-s3cret", binding=binding, streaming=True) as client:

@@ -9,6 +9,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from a2a.auth.user import User
 from a2a.server.context import ServerCallContext
 
@@ -42,8 +43,8 @@ class _Known(User):
 
 def owner_of(principal: Principal) -> str:
     """A user's keys share tasks; a key without a user has its own. Not readable as either."""
-    named = f"user\0{principal.user}" if principal.user else f"{principal.kind}\0{principal.id}"
-    return hashlib.sha256(f"a2a owner\0{named}".encode()).hexdigest()[:32]
+    named = ("user", principal.user) if principal.user else ("credential", principal.kind, principal.id)
+    return hashlib.sha256(b"a2a owner" + orjson.dumps(named)).hexdigest()[:32]
 
 
 def call_context(caller: Caller, **state: Any) -> ServerCallContext:

@@ -34,7 +34,8 @@ class Road:
 
     async def permitted(self, ctx: Context, agent: Agent) -> bool:
         """Whether the caller may know of the agent."""
-        return MESSAGE in await self._gateway.tools.permitted(ctx, "a2a", agent.name, [MESSAGE])
+        tools = await self._gateway.tools.permitted(ctx, "a2a", agent.name, [MESSAGE], aliases=frozenset({agent.id}))
+        return MESSAGE in tools
 
     async def send(self, caller: Caller, request: SendMessageRequest, send: Send) -> SendMessageResponse:
         """One message and its answer. Raises what `send` raises, and `RequestError` for a refusal."""
@@ -95,7 +96,15 @@ def _call(caller: Caller, request: SendMessageRequest) -> ToolCall:
     attributes = {"delegation": agent.auth.mode, "protocol_version": caller.version}
     if request.message.context_id:
         attributes["conversation_id"] = request.message.context_id
-    return ToolCall("a2a", agent.name, MESSAGE, to_json(arguments), agent.price, attributes)
+    return ToolCall(
+        "a2a",
+        agent.name,
+        MESSAGE,
+        to_json(arguments),
+        agent.price,
+        aliases=frozenset({agent.id}),
+        attributes=attributes,
+    )
 
 
 def _request(call: ToolCall) -> SendMessageRequest:
