@@ -135,7 +135,14 @@ class Agent:
             if headers.get("authorization", "").removeprefix("Bearer ") in self.refuse:
                 await _answer(send, 401, b"{}", (b"www-authenticate", b'Bearer error="invalid_token"'))
                 return
-        await self.app(scope, receive, send)
+
+        async def noted() -> Any:
+            piece = await receive()
+            if piece.get("body"):
+                self.bodies.append(piece["body"])
+            return piece
+
+        await self.app(scope, noted, send)
 
 
 async def _answer(send: Any, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:
