@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
+from routeiq_a2a.addresses import checked_url
 from routeiq_a2a.litellm import LitellmAgent
 from routeiq_sdk import FromLitellm, PluginConfig, Secret
 from routeiq_sdk.values.delegation import OutboundAuth
@@ -19,14 +19,6 @@ AgentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-
 Binding = Literal["JSONRPC", "HTTP+JSON"]
 Version = Literal["1.0", "0.3"]
 _SHORTEST_SECRET = 16
-
-
-def checked_url(url: str) -> str:
-    """An http(s) address without credentials and fragment. Raises `ValueError`."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.fragment:
-        raise ValueError("not an http(s) address without credentials and fragment")
-    return url
 
 
 Url = Annotated[str, AfterValidator(checked_url)]

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, StringConstraints, field_validator
 
+from routeiq_a2a.addresses import checked_url
 from routeiq_sdk import PluginConfig, Secret
 
 RowName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]*$", max_length=100)]
@@ -41,8 +42,10 @@ class LitellmAgent(PluginConfig):
     @field_validator(_CARD_FIELD)
     @classmethod
     def _has_an_address(cls, card: Mapping[str, Any]) -> Mapping[str, Any]:
-        if not address_of(card):
+        address = address_of(card)
+        if not address:
             raise ValueError("the card has neither url nor supportedInterfaces with one")
+        checked_url(address)
         return card
 
 

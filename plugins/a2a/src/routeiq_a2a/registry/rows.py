@@ -12,9 +12,11 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from routeiq_a2a.config import A2AConfig, AgentSettings, checked_url
+from routeiq_a2a.addresses import checked_url
+from routeiq_a2a.config import A2AConfig, AgentSettings
 from routeiq_a2a.litellm import LitellmAgent, address_of
 from routeiq_a2a.registry.agent import Agent
+from routeiq_sdk import Secret
 from routeiq_sdk.values.delegation import OutboundAuth
 
 _NANO = 1_000_000_000
@@ -64,8 +66,10 @@ def of_row(row: LitellmAgent, id: str, *, untrusted: bool = False) -> Agent:
         raise ValueError("api_base is no text")
     checked_url(url)
     headers = {name: SecretStr(value.reveal()) for name, value in row.static_headers.items()}
-    if params.get("api_key"):
-        headers.setdefault("Authorization", SecretStr(f"Bearer {params['api_key']}"))
+    key = params.get("api_key")
+    if key:
+        plain = key.reveal() if isinstance(key, Secret) else key
+        headers.setdefault("Authorization", SecretStr(f"Bearer {plain}"))
     card = {**row.agent_card_params}
     if params.get("api_base") and "supportedInterfaces" not in card:
         card["url"] = url
