@@ -76,6 +76,7 @@ PLUGINS: dict[str, Any] = {
     "governance": {},
     "policy-cedar": {},
     "prometheus": {},
+    "a2a": {"agents": {"x": {"url": "http://127.0.0.1:9"}}, "default_agent": "x"},
     "oidc": {
         "issuers": [{"issuer": "http://127.0.0.1:9/", "audience": "routeiq", "jwks_url": "http://127.0.0.1:9/jwks"}],
         "login": {"client_id": "routeiq", "public_url": "http://127.0.0.1:4000"},

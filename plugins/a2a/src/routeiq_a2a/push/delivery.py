@@ -60,6 +60,12 @@ class Deliveries:
 
     async def run(self) -> None:
         """Deliver, for as long as the gateway lives."""
+        try:
+            await self._run()
+        finally:
+            await self._state.release(_LEASE, self._owner)  # whoever comes next need not wait for its end
+
+    async def _run(self) -> None:
         while True:
             try:
                 async with self._state.subscribe(_CHANNEL) as put:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-import httpx
 from a2a.client.client import ClientCallContext
 from a2a.client.transports.base import ClientTransport
 from a2a.client.transports.jsonrpc import JsonRpcTransport
@@ -117,9 +116,7 @@ class Agents:
         )
         interface = card.interface
         kind = cast(Any, _TRANSPORTS[interface.binding, interface.version == V0_3])
-        transport: ClientTransport = kind(
-            cast(httpx.AsyncClient, client), card.upstream, interface.url, is_shared_httpx=True
-        )
+        transport: ClientTransport = kind(cast(Any, client), card.upstream, interface.url, is_shared_httpx=True)
         return TenantTransportDecorator(transport, interface.tenant) if interface.tenant else transport
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import weakref
 from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
 
@@ -34,50 +35,72 @@ class Streams:
         """A stream whose first event is there already. Raises what came instead of it: then there is no stream."""
         if self.open >= self._most:
             await events.aclose()
-            raise RequestError(
-                503,
-                "Too many streams are open; try again in a moment.",
-                type="overloaded",
-                headers={"Retry-After": "1"},
-            )
+            message = "Too many streams are open; try again in a moment."
+            raise RequestError(503, message, type="overloaded", headers={"Retry-After": "1"})
         self.open += 1
         try:
             first = await anext(events, None)
         except BaseException:
-            self.open -= 1
+            self._leave()
             await events.aclose()
             raise
+        body = _Body(first, events, frame, fail)
+        body.leave = weakref.finalize(body, self._leave)  # once, also when nobody ever asked for its first piece
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        body = self._body(first, events, frame, fail)
         return HttpResponse(200, body, headers, "text/event-stream", long_lived=True)
 
-    async def _body(
+    def _leave(self) -> None:
+        self.open -= 1
+
+
+class _Body:
+    """The bytes of one stream."""
+
+    def __init__(
         self, first: Any, events: AsyncGenerator[Any], frame: Frame, fail: Callable[[Problem], Mapping[str, Any]]
-    ) -> AsyncGenerator[bytes]:
-        waiting: asyncio.Task[Any] | None = None
+    ) -> None:
+        self._first = first
+        self._events = events
+        self._frame = frame
+        self._fail = fail
+        self._waiting: asyncio.Task[Any] | None = None
+        self._ended = first is None
+        self.leave: Callable[[], Any] = lambda: None
+
+    def __aiter__(self) -> _Body:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._ended:
+            raise StopAsyncIteration
+        if self._first is not None:
+            first, self._first = self._first, None
+            return _event(self._frame(first))
+        self._waiting = self._waiting or asyncio.ensure_future(anext(self._events, None))
+        done, _ = await asyncio.wait({self._waiting}, timeout=_AWAKE_SECONDS)
+        if not done:
+            return _AWAKE
+        waiting, self._waiting = self._waiting, None
         try:
-            if first is not None:
-                yield _event(frame(first))
-            while first is not None:
-                waiting = waiting or asyncio.ensure_future(anext(events, None))
-                done, _ = await asyncio.wait({waiting}, timeout=_AWAKE_SECONDS)
-                if not done:
-                    yield _AWAKE
-                    continue
-                event, waiting = waiting.result(), None
-                if event is None:
-                    return
-                yield _event(frame(event))
+            event = waiting.result()
         except Exception as error:
-            waiting = None
-            yield b"event: error\n" + _event(fail(problem(error)))
-        finally:
-            self.open -= 1
-            if waiting is not None:
-                waiting.cancel()
-                with contextlib.suppress(asyncio.CancelledError, Exception):
-                    await waiting
-            await events.aclose()
+            self._ended = True
+            return b"event: error\n" + _event(self._fail(problem(error)))
+        if event is None:
+            self._ended = True
+            raise StopAsyncIteration
+        return _event(self._frame(event))
+
+    async def aclose(self) -> None:
+        """End what is under way."""
+        self._ended = True
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await waiting
+        await self._events.aclose()
+        self.leave()
 
 
 def _event(value: Mapping[str, Any]) -> bytes:
