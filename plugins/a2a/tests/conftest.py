@@ -65,12 +65,13 @@ def open_gateway(gateway: StartGateway, plugin_folder: PluginFolder) -> Open:
         plugins: dict[str, Any] | None = None,
         allow: list[str] | None = None,
         top: dict[str, Any] | None = None,
+        routeiq: dict[str, Any] | None = None,
         **a2a: Any,
     ) -> TestGateway:
         named: dict[str, Any] = {"a2a": a2a, "people": {}, **(plugins or {})}
-        routeiq: dict[str, Any] = {"plugins": named}
+        block: dict[str, Any] = {"plugins": named, **(routeiq or {})}
         if allow is not None:
-            routeiq["egress"] = {"allow": allow}
-        return await gateway({"model_list": [], **(top or {}), "routeiq": routeiq})
+            block["egress"] = {"allow": allow}
+        return await gateway({"model_list": [], **(top or {}), "routeiq": block})
 
     return start

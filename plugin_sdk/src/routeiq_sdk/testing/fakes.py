@@ -198,6 +198,10 @@ class FakeTools:
         self.calls.append(call)
         return await run(call)
 
+    async def guard_result(self, ctx: Context, call: ToolCall, result: ToolResult) -> ToolResult:
+        """The result as it is."""
+        return result
+
 
 class FakeGateway:
     """What a plugin gets at `setup`, in memory. `events` shows what was emitted; `answers` scripts nested calls.
