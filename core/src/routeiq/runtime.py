@@ -199,12 +199,16 @@ def assemble_all(
 def _refuse_unenforced(config: Config, plugins: PluginSet, registry: StrategyRegistry) -> None:
     present = {member.name: member for member in plugins.members}
     enforced = {"router_settings.routing_strategy"} if registry.offers(config.router.routing_strategy) else set()
-    problems = [
-        ConfigError(key.message, file=key.file, line=key.line)
-        for key in config.protective
-        if key.path not in enforced
-        and (key.needs_plugin not in present or not sees(present[key.needs_plugin].examined.type.Config, key.path))
-    ]
+    problems = []
+    for key in config.protective:
+        member = present.get(key.needs_plugin)
+        if key.path in enforced or (member is not None and sees(member.examined.type.Config, key.path)):
+            continue
+        told, mend = key.message, None
+        if member is not None:
+            told = f"{key.path}: the plugin {member.name} runs, and does not enforce this key"
+            mend = f"remove the key, or list {key.path} in routeiq.compat.accept_unenforced"
+        problems.append(ConfigError(told, file=key.file, line=key.line, mend=mend))
     if problems:
         raise ConfigErrors(problems)
 

@@ -94,7 +94,7 @@ class Door:
 
     async def jwks(self, request: HttpRequest) -> HttpResponse:
         """The public key by which cards are checked."""
-        headers = {"Cache-Control": "public, max-age=3600"}
+        headers = {"Cache-Control": "public, no-cache"}
         return HttpResponse(200, orjson.dumps(self._served.signer.jwks), headers, "application/jwk-set+json")
 
     def base(self, request: HttpRequest) -> str:
