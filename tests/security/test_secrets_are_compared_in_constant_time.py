@@ -20,12 +20,16 @@ _SENSITIVE = re.compile(rf"(?:^|_)(?:{_WORDS})$|^reveal$", re.IGNORECASE)
 
 # Comparisons that look like it and are none, with the reason. An entry that is no longer found fails, too.
 _FILES = "the digest of a file that holds no secret, against one that everybody may read"
+_DEFINITIONS = "the digest of a tool's definition, which callers read in full"
 ALLOWED = {
     ("core/src/routeiq/plugins/locked_imports.py", "hashlib.sha256(data).hexdigest() != digest"): _FILES,
     (
         "plugins/guard-pii/src/routeiq_guard_pii/coins.py",
         "hashlib.sha256(hashlib.sha256(raw[:-4]).digest()).digest()[:4] == raw[-4:]",
     ): "the checksum inside an address of a coin, against itself",
+    ("plugins/mcp/src/routeiq_mcp/hub/pins.py", "digest == pin.approved"): _DEFINITIONS,
+    ("plugins/mcp/src/routeiq_mcp/hub/pins.py", "self.of(server).get(tool) == pin"): _DEFINITIONS,
+    ("plugins/mcp/src/routeiq_mcp/hub/pins.py", "pins[tool].approved == digest"): _DEFINITIONS,
     ("plugins/audit/src/routeiq_audit/sinks/s3.py", "answer.headers.get('x-amz-meta-sha256') == digest.hex()"): _FILES,
     ("plugins/audit/src/routeiq_audit/walking.py", "hashlib.sha256(body).hexdigest() == piece.sha256"): _FILES,
     ("plugins/governance/src/routeiq_governance/identity/gate.py", "table.c.verifier == before"): (

@@ -89,18 +89,22 @@ def test_a_route_without_a_known_access_stops_the_start(access: str) -> None:
 @pytest.mark.parametrize("access", ["key", "admin"])
 def test_a_plugins_route_without_an_action_stops_the_start(access: str, action: str | None) -> None:
     with pytest.raises(PluginError, match="an action like"):
-        PluginRoutes(RouteTable(), CHAT, "p").add("GET", "/x", _nothing, access=access, summary="x", action=action)
+        PluginRoutes(RouteTable(), CHAT, "p", loopback=True).add(
+            "GET", "/x", _nothing, access=access, summary="x", action=action
+        )
 
 
 def test_a_public_route_cannot_look_protected() -> None:
     with pytest.raises(PluginError, match="a public route has none"):
-        PluginRoutes(RouteTable(), CHAT, "p").add("GET", "/x", _nothing, access="public", summary="x", action="a:b")
+        PluginRoutes(RouteTable(), CHAT, "p", loopback=True).add(
+            "GET", "/x", _nothing, access="public", summary="x", action="a:b"
+        )
 
 
 def test_a_plugin_can_neither_take_a_route_nor_the_road() -> None:
     table = RouteTable()
     table.add(Route("GET", "/x", _nothing, "admin", "x", CHAT, "thing:read"))
-    routes = PluginRoutes(table, CHAT, "p")
+    routes = PluginRoutes(table, CHAT, "p", loopback=True)
     with pytest.raises(PluginError, match="is taken by routeiq"):
         routes.add("get", "/x", _nothing, access="public", summary="x")
     with pytest.raises(PluginError, match="core's own surfaces"):

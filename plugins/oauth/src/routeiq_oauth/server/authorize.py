@@ -27,6 +27,7 @@ from routeiq_sdk.values.http import HttpRequest, HttpResponse
 
 AUTHORIZE_PATH = "/authorize"
 _TICKET_SECONDS = 600
+_LONGEST_QUERY = 4096
 
 
 class Authorize:
@@ -62,7 +63,10 @@ class Authorize:
             parameters = parse_qsl(request.body.decode("ascii"), keep_blank_values=True, max_num_fields=50)
         except ValueError:
             return as_page(Unaskable("This form cannot be read."))
-        return redirect(f"{AUTHORIZE_PATH}?{urlencode(parameters)}")
+        query = urlencode(parameters)
+        if len(query) > _LONGEST_QUERY:
+            return as_page(Unaskable("This request is too long for a browser's address."))
+        return redirect(f"{AUTHORIZE_PATH}?{query}")
 
     async def answer(self, request: HttpRequest) -> HttpResponse:
         """`POST /authorize/answer`: the person pressed a button."""
