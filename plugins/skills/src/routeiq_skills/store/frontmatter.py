@@ -45,6 +45,13 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
     return found
 
 
+def _string(loader: _Loader, node: yaml.ScalarNode) -> str:
+    text: str = node.value
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise BadSkill("the head has half a character (a UTF-16 surrogate); write the character itself")
+    return text
+
+
 def _integer(loader: _Loader, node: yaml.ScalarNode) -> int:
     text = node.value
     if len(text) > 20:
@@ -71,6 +78,7 @@ for _tag, _form, _first in (
 ):
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_form), _first)
 _Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+_Loader.add_constructor("tag:yaml.org,2002:str", _string)
 _Loader.add_constructor("tag:yaml.org,2002:int", _integer)
 _Loader.add_constructor("tag:yaml.org,2002:float", _number)
 

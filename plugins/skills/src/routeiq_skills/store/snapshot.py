@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from routeiq_skills.store.limits import BadSkill
-from routeiq_skills.store.paths import shown
 from routeiq_skills.store.skill import Skill, skill_of
 from routeiq_skills.store.source import Source, Troubled
 
@@ -21,10 +20,6 @@ class Trouble:
     source: str
     name: str | None
     reason: str
-
-    def __str__(self) -> str:
-        what = f"skill {shown(self.name)} of {self.source}" if self.name is not None else f"source {self.source}"
-        return f"{what}: {self.reason}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +41,8 @@ def snapshot_of(sources: Sequence[Source], most_bytes: int, last: Mapping[str, S
                 troubles.append(each)
                 continue
             if each.name in skills:
-                other = skills[each.name].source
-                troubles.append(Trouble(source.name, each.name, f"{other} has a skill of this name, and comes first"))
+                reason = "an earlier source has a skill of this name"
+                troubles.append(Trouble(source.name, each.name, reason))
                 continue
             size += sum(file.size for file in each.files.values())
             if size > most_bytes:

@@ -12,6 +12,7 @@ import structlog
 
 from routeiq_sdk.values.health import Health
 from routeiq_skills.store.limits import BadSkill
+from routeiq_skills.store.paths import shown
 from routeiq_skills.store.skill import Skill
 from routeiq_skills.store.snapshot import Snapshot, Trouble, snapshot_of
 from routeiq_skills.store.source import Source
@@ -55,12 +56,18 @@ class Store:
                 log.exception("skills could not be read; what was read before is served")
 
     def health(self) -> Health:
-        """Degraded while anything is left out."""
+        """Degraded while anything is left out. Anybody may read it, so it tells where sources stand in the YAML and not
+        on the disk."""
         troubles = self.now.troubles
         if not troubles:
             return Health()
+        places = {source.name: f"sources[{number}]" for number, source in enumerate(self._sources)}
+        told = []
+        for trouble in troubles[:_SHOWN]:
+            what = f"skill {shown(trouble.name)} of " if trouble.name is not None else ""
+            told.append(f"{what}{places[trouble.source]}: {trouble.reason}")
         more = f"; and {len(troubles) - _SHOWN} more" if len(troubles) > _SHOWN else ""
-        return Health("degraded", f"not served: {'; '.join(str(trouble) for trouble in troubles[:_SHOWN])}{more}")
+        return Health("degraded", f"not served: {'; '.join(told)}{more}")
 
     def _mark(self) -> object:
         marks: list[object] = []
