@@ -68,9 +68,10 @@ def overlapping(copies: int) -> bytes:
 
 def twice() -> bytes:
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive, pytest.warns(UserWarning, match="Duplicate"):
+    with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("pdf/SKILL.md", skill_md("pdf"))
-        archive.writestr("pdf/SKILL.md", b"other")
+        with pytest.warns(UserWarning, match="Duplicate"):
+            archive.writestr("pdf/SKILL.md", b"other")
     return packed.getvalue()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import random
 import zipfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -200,9 +201,6 @@ async def test_ids_are_no_paths(kept: TestGateway) -> None:
 
 async def test_a_tenant_has_a_budget_and_gets_room_back(governed: tuple[TestGateway, Keyed]) -> None:
     gateway, make = governed
-    noise = bytes(range(256)) * 12 + b"x"
-    import random
-
     noise = random.Random(1).randbytes(4000)
     async with client_of(gateway, await make(user_id="a")) as a, client_of(gateway, await make(user_id="b")) as b:
         first = await a.beta.skills.create(files=files_of("one", f=noise))

@@ -42,20 +42,20 @@ def form_of(request: HttpRequest) -> Form:
     if kind != b"multipart/form-data" or not boundary:
         raise wrong("Send the files as multipart/form-data, each in a part named files[].")
     reader = _Reader()
-    parser = MultipartParser(
-        boundary,
-        {
-            "on_part_begin": reader.begin,
-            "on_part_data": reader.data,
-            "on_part_end": reader.end,
-            "on_header_field": reader.header_field,
-            "on_header_value": reader.header_value,
-            "on_header_end": reader.header_end,
-            "on_headers_finished": reader.headers_finished,
-            "on_end": reader.finished,
-        },
-    )
     try:
+        parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": reader.begin,
+                "on_part_data": reader.data,
+                "on_part_end": reader.end,
+                "on_header_field": reader.header_field,
+                "on_header_value": reader.header_value,
+                "on_header_end": reader.header_end,
+                "on_headers_finished": reader.headers_finished,
+                "on_end": reader.finished,
+            },
+        )
         parser.write(request.body)
         parser.finalize()
     except (FormParserError, ValueError):
