@@ -93,7 +93,7 @@ def frontmatter_of(content: bytes) -> Mapping[str, Any]:
         raise BadSkill(f"the head of {SKILL_MD} has more than {LIMITS.frontmatter_bytes // 1024} KiB")
     try:
         loader = _Loader(head.decode("utf-8"))
-        value = loader.get_single_data()  # type: ignore[no-untyped-call]
+        value = loader.get_single_data()
     except UnicodeDecodeError:
         raise BadSkill(f"{SKILL_MD} is not UTF-8") from None
     except (yaml.YAMLError, RecursionError, ValueError) as error:
