@@ -180,12 +180,12 @@ async def test_facts_are_what_the_servers_say_together() -> None:
 
 async def test_a_method_of_an_extension_goes_to_the_one_server_that_has_it() -> None:
     a, b = Scripted("a", tool("x")), Scripted("b")
-    b.capabilities = {"extensions": {"io.modelcontextprotocol/skills": {}}}
+    b.capabilities = {"extensions": {"io.modelcontextprotocol/tasks": {}}}
     async with world(a, b) as w:
-        assert (await w.ask(None, "skills/list"))["content"][0]["text"] == "b/None"
-        assert a.count("skills/list") == 0
+        assert (await w.ask(None, "tasks/get"))["content"][0]["text"] == "b/None"
+        assert a.count("tasks/get") == 0
         assert (await w.ask("a", "example.com/anything"))["resultType"] == "complete"
-        for method in ("tasks/list", "tools/secret", "example.com/anything"):
+        for method in ("prompts/secret", "tools/secret", "example.com/anything"):
             with pytest.raises(McpError, match="Method not found"):
                 await w.ask(None, method)
 

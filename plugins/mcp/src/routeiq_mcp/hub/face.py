@@ -13,6 +13,7 @@ from routeiq_mcp.hub.catalog import Catalogs
 from routeiq_mcp.hub.facts import Facts, extension_of
 from routeiq_mcp.hub.listening import Listening, part_of
 from routeiq_mcp.hub.server import Server
+from routeiq_mcp.hub.skills import METHODS, Skills
 from routeiq_mcp.hub.spec import FaceSpec
 from routeiq_mcp.hub.things import COMPLETE, GET, PROMPTS, READ, RESOURCES, TEMPLATES, Things
 from routeiq_mcp.hub.tools import LIST, Tools
@@ -32,6 +33,7 @@ class Parts:
     catalogs: Catalogs
     tools: Tools
     things: Things
+    skills: Skills
     facts: Facts
     walking: Walking
     listening: Listening
@@ -67,6 +69,8 @@ class HubFace:
             return await self._parts.things.get(ctx, self.spec, params, peer)
         if method == COMPLETE:
             return await self._parts.things.complete(ctx, self.spec, params, peer)
+        if method in METHODS:
+            return await self._parts.skills.answer(ctx, self.spec, method, params, peer)
         if method == "ping":
             return {"resultType": "complete"}
         return await self._extension(ctx, method, params, peer)

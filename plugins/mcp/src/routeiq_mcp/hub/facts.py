@@ -22,6 +22,7 @@ EXTENSIONS: Mapping[str, tuple[str, ...]] = {
     "io.modelcontextprotocol/ui": (),
 }
 """Extensions that a face of several servers can serve, with how their methods begin."""
+SKILLS = "io.modelcontextprotocol/skills"
 _KEPT_SECONDS = 60.0
 _LONGEST = 16_000
 
@@ -80,6 +81,9 @@ def _merged(all_capabilities: Sequence[Json]) -> dict[str, Any]:
         for name, settings in told.items() if isinstance(told, Mapping) else ():
             extensions.setdefault(name, []).append(settings)
     served = {name: settings[0] for name, settings in extensions.items() if len(settings) == 1 and name in EXTENSIONS}
+    if SKILLS in extensions:  # the one extension that is put together of several servers
+        folders = any(isinstance(told, Mapping) and told.get("directoryRead") is True for told in extensions[SKILLS])
+        served[SKILLS] = {"directoryRead": True} if folders else {}
     if served:
         merged["extensions"] = served
     return merged
@@ -87,7 +91,11 @@ def _merged(all_capabilities: Sequence[Json]) -> dict[str, Any]:
 
 def _without(capabilities: Json, face: FaceSpec) -> dict[str, Any]:
     hidden = {name for name, shown in (("resources", face.resources), ("prompts", face.prompts)) if not shown}
-    return {name: value for name, value in capabilities.items() if name not in hidden}
+    kept = {name: value for name, value in capabilities.items() if name not in hidden}
+    extensions = kept.get("extensions")
+    if "resources" in hidden and isinstance(extensions, Mapping) and SKILLS in extensions:
+        kept["extensions"] = {name: value for name, value in extensions.items() if name != SKILLS}
+    return kept
 
 
 def _instructions(found: Sequence[tuple[Server, ServerFacts]]) -> str | None:

@@ -24,6 +24,7 @@ from routeiq_mcp.hub.pins import Pins
 from routeiq_mcp.hub.registry import Registry
 from routeiq_mcp.hub.sealing import Sealer, secret_of
 from routeiq_mcp.hub.server import Server
+from routeiq_mcp.hub.skills import Skills
 from routeiq_mcp.hub.specs import Opening, inside_server, server_of, spec_of
 from routeiq_mcp.hub.things import Things
 from routeiq_mcp.hub.tools import Tools
@@ -53,12 +54,14 @@ class Hub:
         catalogs, walking = Catalogs(gateway, self.pins), Walking(gateway, Limits(gateway))
         remembered = Remembered()
         bounds: dict[str, Any] = {"page": config.page_size, "recheck": config.pins.recheck_seconds}
+        things, facts = Things(gateway, walking, remembered, **bounds), Facts(gateway.clock)
         self.parts = Parts(
             gateway=gateway,
             catalogs=catalogs,
             tools=Tools(gateway, catalogs, self.pins, walking, remembered, **bounds),
-            things=Things(gateway, walking, remembered, **bounds),
-            facts=Facts(gateway.clock),
+            things=things,
+            skills=Skills(gateway, things, facts, walking, page=config.page_size),
+            facts=facts,
             walking=walking,
             listening=Listening(config.listeners),
         )

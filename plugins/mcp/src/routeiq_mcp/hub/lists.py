@@ -23,8 +23,9 @@ KEYS: Mapping[str, str] = {
     "prompts/list": "prompts",
     "resources/list": "resources",
     "resources/templates/list": "resourceTemplates",
+    "skills/list": "skills",
 }
-"""The lists of the protocol, and where in the result their entries stand."""
+"""The lists of the protocol and of its extension for skills, and where in the result their entries stand."""
 _MOST_PAGES = 200
 _SHARED = ""
 

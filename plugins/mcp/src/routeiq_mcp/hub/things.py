@@ -12,6 +12,8 @@ from typing import Any
 from routeiq_mcp.hub.asking import UNAVAILABLE, Answers, ask_all, caching
 from routeiq_mcp.hub.cursors import INVALID, page_of
 from routeiq_mcp.hub.lists import KEYS, Listed
+from routeiq_mcp.hub.manifests import LIST as SKILLS
+from routeiq_mcp.hub.manifests import check_file, files_of, may_have_skills
 from routeiq_mcp.hub.policy import SEPARATOR
 from routeiq_mcp.hub.server import Server
 from routeiq_mcp.hub.spec import FaceSpec
@@ -24,7 +26,7 @@ from routeiq_sdk.values.tools import ToolCall, ToolResult
 READ, GET, COMPLETE = "resources/read", "prompts/get", "completion/complete"
 RESOURCES, TEMPLATES, PROMPTS = "resources/list", "resources/templates/list", "prompts/list"
 _NAMES = {RESOURCES: "uri", TEMPLATES: "uriTemplate", PROMPTS: "name"}
-_PERMISSION = {RESOURCES: READ, TEMPLATES: READ, PROMPTS: GET}
+_PERMISSION = {RESOURCES: READ, TEMPLATES: READ, PROMPTS: GET, SKILLS: READ}
 
 
 class Things:
@@ -41,7 +43,7 @@ class Things:
 
     async def list(self, ctx: Context, face: FaceSpec, method: str, params: Json) -> Json:
         """A page of resources, templates or prompts."""
-        answers = await self._ask(ctx, face, method)
+        answers = await self.ask(ctx, face, method)
         items = [item for item, _, _ in self._merged(face, method, answers)]
         page, following = page_of(items, _NAMES[method], params.get("cursor"), self._page)
         result: dict[str, Any] = {"resultType": "complete", KEYS[method]: page}
@@ -102,26 +104,43 @@ class Things:
         told = named(face, uri)
         if told is not None:
             return told
-        resources = await self._ask(ctx, face, RESOURCES, self._recheck)
+        resources = await self.ask(ctx, face, RESOURCES, self._recheck)
         for item, server, own in self._merged(face, RESOURCES, resources):
             if item["uri"] == uri:
                 return server, own
+        skills = await self.ask(ctx, face, SKILLS, self._recheck)
+        for server, listed in skills.found:
+            if any(uri in files_of(entry) for entry in listed.entries):
+                return server, uri
         callers = {server.name: server.caller(ctx) for server in face.servers}
         server_of = self._remembered.owner(face, uri, callers)
         if server_of is not None:
             return server_of, uri
-        templates = await self._ask(ctx, face, TEMPLATES, self._recheck)
+        templates = await self.ask(ctx, face, TEMPLATES, self._recheck)
         for item, server, own in self._merged(face, TEMPLATES, templates):
             if item["uriTemplate"] == uri or matches(own, uri):
                 return server, own if item["uriTemplate"] == uri else uri
         raise McpError(INVALID, "Resource not found", {"uri": uri})
 
-    async def _ask(self, ctx: Context, face: FaceSpec, method: str, older: float = 0.0) -> Answers[Listed]:
+    async def owners(self, ctx: Context, face: FaceSpec, method: str) -> dict[str, str]:
+        """The names of the servers to which the entries of a list belong, by the entries' names."""
+        answers = await self.ask(ctx, face, method, self._recheck)
+        return {item[_NAMES[method]]: server.name for item, server, _ in self._merged(face, method, answers)}
+
+    def remember(self, ctx: Context, server: Server, uris: Sequence[str]) -> None:
+        """A server told the caller of these resources."""
+        links = [{"type": "resource_link", "uri": uri} for uri in uris]
+        self._remembered.note(server, server.caller(ctx), {"content": links})
+
+    async def ask(self, ctx: Context, face: FaceSpec, method: str, older: float = 0.0) -> Answers[Listed]:
+        """A list of each server that the caller may read from."""
         nothing = Listed((), 0.0, float("inf"), 86_400_000, False)
         if not (face.prompts if method == PROMPTS else face.resources):
             return Answers(())
 
         async def ask(server: Server) -> Listed:
+            if method == SKILLS and not may_have_skills(server):
+                return nothing
             allowed = await self._walking.permitted(ctx, server, (_PERMISSION[method],))
             if not allowed:
                 return nothing
@@ -151,7 +170,7 @@ class Things:
     async def _prompt(self, ctx: Context, face: FaceSpec, name: str) -> tuple[Server, str]:
         if face.alone:
             return face.servers[0], name
-        answers = await self._ask(ctx, face, PROMPTS, self._recheck)
+        answers = await self.ask(ctx, face, PROMPTS, self._recheck)
         for item, server, own in self._merged(face, PROMPTS, answers):
             if item["name"] == name:
                 return server, own
@@ -175,7 +194,11 @@ class Things:
         call = call_of(face, server, method, told)
 
         async def run(allowed: ToolCall) -> ToolResult:
-            return ToolResult(await self._walking.ask(ctx, server, method, {**params, **allowed.arguments}, peer))
+            asked = {**params, **allowed.arguments}
+            read = await self._walking.ask(ctx, server, method, asked, peer)
+            if method == READ:
+                await check_file(ctx, server, str(asked["uri"]), read)
+            return ToolResult(read)
 
         result = await self._walking.call(ctx, server, call, run)
         self._remembered.note(server, server.caller(ctx), result)

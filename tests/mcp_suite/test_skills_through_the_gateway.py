@@ -1,0 +1,86 @@
+"""Promise: skills of the gateway are what the MCP extension for skills (SEP-2640) asks for, without one warning, and
+the inspector verifies every byte of them."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+from mcp import Client
+
+from .conformance import MODERN, run_server_scenarios
+from .inspector import inspect
+from .through_the_gateway import MODEL
+
+pytestmark = pytest.mark.timeout(420)  # the first test that needs npm's packages waits for them
+
+SCENARIOS = {"sep-2640-skills-enumeration": 31, "sep-2640-skills-manifest": 5, "sep-2640-skills-directory": 6}
+"""With how many checks each has of its own when it can look at everything."""
+PICTURE = b"\x89PNG\r\n\x1a\n\0\xff"
+
+
+def write(source: Path, name: str, more: str = "") -> None:
+    (source / name / "templates" / "deep").mkdir(parents=True)
+    head = f'---\nname: {name}\ndescription: "Does {name}: well."\n{more}---\n'
+    (source / name / "SKILL.md").write_text(f"{head}\n# {name}\n", encoding="utf-8")
+    (source / name / "templates" / "ä b.md").write_text("# T\r\n", encoding="utf-8", newline="")
+    (source / name / "templates" / "deep" / "logo.png").write_bytes(PICTURE)
+
+
+@pytest.fixture
+async def served(gateway, tmp_path: Path) -> str:
+    """The URL of a gateway with skills."""
+    source = tmp_path / "skills"
+    write(
+        source, "invoices", 'license: MIT\nmetadata:\n  version: "1.0"\n  day: 2026-11-26\nallowed-tools: Read Write\n'
+    )
+    write(source, "refunds")
+    plugins = {
+        "skills": {"sources": [{"kind": "folder", "path": str(source)}]},
+        "mcp": {"virtual_servers": {"open": {"servers": ["skills"], "prefix": False, "auth": "none"}}},
+    }
+    return (await gateway({"model_list": [MODEL], "routeiq": {"plugins": plugins}})).url
+
+
+async def test_the_scenarios_are_covered_whole_without_a_warning(served: str) -> None:
+    report = await run_server_scenarios(f"{served}/open/mcp", list(SCENARIOS), MODERN)
+    for scenario in report.scenarios:
+        assert scenario.passed, report.table()
+        assert not scenario.warned, report.table()
+    assert {scenario.name: len(scenario.ran) for scenario in report.scenarios} == SCENARIOS
+
+
+async def test_the_inspector_verifies_every_file(served: str) -> None:
+    done = await inspect(f"{served}/open/mcp", "skills/list", era="modern", options=("--verify",))
+    assert done.code == 0, done.err or done.out
+    assert [row["outcome"] for row in done.rows] == ["verified", "verified"]
+    files = [file for row in done.rows for file in row["files"]]
+    assert [file["status"] for file in files] == ["verified"] * 6
+
+
+async def test_a_client_reads_text_and_bytes_and_nothing_else(served: str) -> None:
+    async with Client(f"{served}/open/mcp") as client:
+        text = await client.read_resource("skill://refunds/templates/%C3%A4%20b.md")
+        assert text.contents[0].text == "# T\r\n"
+        picture = await client.read_resource("skill://refunds/templates/deep/logo.png")
+        assert base64.b64decode(picture.contents[0].blob) == PICTURE
+        assert picture.contents[0].mime_type == "image/png"
+        listed = {str(resource.uri) for resource in (await client.list_resources()).resources}
+        assert len(listed) == 6
+        for uri in (
+            "skill://refunds/../invoices/SKILL.md",
+            "skill://refunds/%2e%2e/invoices/SKILL.md",
+            "skill://refunds/..%2finvoices/SKILL.md",
+            "skill://refunds/templates/../SKILL.md",
+            "skill://refunds/SKILL%2Emd",
+            "skill://refunds//SKILL.md",
+            "skill://refunds/%00",
+            "skill:///etc/passwd",
+            "skill://../../etc/passwd",
+            "skill://refunds/templates",
+            "SKILL://refunds/SKILL.md",
+            "file:///etc/passwd",
+        ):
+            with pytest.raises(Exception, match="Resource not found"):
+                await client.read_resource(uri)
