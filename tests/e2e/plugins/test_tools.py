@@ -110,6 +110,8 @@ async def test_an_event_names_its_place_in_the_callers_trace_and_what_it_cost(be
     assert len(read["span_id"]) == 16
     assert read["span_id"] != write["span_id"]
     assert (read["action"], read["cost"], write["cost"]) == ("tool:call", 7, 0)
+    assert 0 <= read["upstream_ms"] <= read["latency_ms"]
+    assert write["upstream_ms"] is None
 
 
 PERMIT = """

@@ -101,7 +101,7 @@ class ToolRoad:
             await self._tell(ctx, walk, "timeout", "TimeoutError")
             raise
         except RequestError as error:
-            await self._tell(ctx, walk, "failed" if walk.called else "refused", error.type)
+            await self._tell(ctx, walk, "failed" if walk.called is not None else "refused", error.type)
             raise
         except Exception as error:
             await self._tell(ctx, walk, "failed", type(error).__name__)
@@ -131,7 +131,7 @@ class ToolRoad:
             if reject is not None:
                 raise gates.refusal(reject)
         try:
-            walk.called = True
+            walk.called = time.perf_counter()
             result = await run(call)
         finally:
             walk.ended = time.perf_counter()
@@ -201,7 +201,7 @@ class ToolRoad:
     async def _settle_one(self, call: Any, ctx: Context, walk: _Walk, outcome: Outcome) -> None:
         for number in range(_SETTLE_TRIES):
             try:
-                await gates.ask_until(gates.deadline(), call, ctx, walk.call, walk.id, walk.called, outcome)
+                await gates.ask_until(gates.deadline(), call, ctx, walk.call, walk.id, walk.called is not None, outcome)
             except Exception as error:
                 gates.failed(call, ctx, error)
                 await asyncio.sleep(_SETTLE_PAUSE_SECONDS * 2**number)
@@ -222,7 +222,7 @@ class _Walk:
         self.ended: float | None = None
         self.rulings = rulings
         self.reserved = False
-        self.called = False
+        self.called: float | None = None
 
 
 def _event(ctx: Context, walk: _Walk, outcome: Outcome, kind: str | None) -> ToolCallV1:
@@ -244,7 +244,8 @@ def _event(ctx: Context, walk: _Walk, outcome: Outcome, kind: str | None) -> Too
         principal=principal.id if principal is not None else None,
         user=principal.user if principal is not None else None,
         team=principal.team if principal is not None else None,
-        cost=call.price if walk.called else 0,
+        upstream_ms=round((ended - walk.called) * 1000, 3) if walk.called is not None else None,
+        cost=call.price if walk.called is not None else 0,
         action=ctx.action or None,
         span_id=new_span_id(),
         parent_span_id=trace.span_id if ctx.asked is not None else trace.parent_span_id,
