@@ -19,7 +19,7 @@ DOCS = Path(__file__).resolve().parents[3] / "docs"
 NAMES = (DOCS / "reference" / "telemetry-names.md").read_text(encoding="utf-8")
 GUIDE = (DOCS / "how-to" / "opentelemetry.md").read_text(encoding="utf-8")
 KINDS = "counter|histogram|gauge|level"
-ROW = re.compile(rf"^\| `((?:gateway|gen_ai)\.[a-z_.]+)` \| ({KINDS}) \| `([^`]+)` \|", re.MULTILINE)
+ROW = re.compile(rf"^\| `((?:gateway|gen_ai|mcp)\.[a-z_.]+)` \| ({KINDS}) \| `([^`]+)` \|", re.MULTILINE)
 
 
 def levels() -> set[tuple[str, str, str]]:
@@ -59,7 +59,7 @@ def test_every_attribute_and_event_is_on_the_page() -> None:
 def test_every_attribute_on_the_page_is_in_the_code() -> None:
     words = {value for value in vars(names).values() if isinstance(value, str)}
     metrics = {name for name, _, _ in ROW.findall(NAMES)}
-    told = set(re.findall(r"`((?:gen_ai|routeiq|router|gateway|http|server|client)\.[a-z_.0-9]+)`", NAMES))
+    told = set(re.findall(r"`((?:gen_ai|mcp|a2a|routeiq|router|gateway|http|server|client)\.[a-z_.0-9]+)`", NAMES))
     assert told - words - metrics - {"gen_ai.client.operation.time_per_output_chunk", "routeiq.admin.v1"} == set()
 
 

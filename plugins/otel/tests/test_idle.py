@@ -32,14 +32,13 @@ async def test_an_idle_plugin_says_so_once_and_starts_nothing() -> None:
 
 def test_hooks_are_idle_that_the_signals_do_not_need() -> None:
     endpoint = "http://127.0.0.1:4318"
-    assert Otel(OtelConfig(endpoint=endpoint)).idle_hooks == HOOKS - {"record"}
-    assert Otel(OtelConfig(endpoint=endpoint, logs=True)).idle_hooks == HOOKS - {"record", "emit"}
-    assert Otel(OtelConfig(exporters=("console",))).idle_hooks == HOOKS - {"record"}
+    assert Otel(OtelConfig(endpoint=endpoint)).idle_hooks == HOOKS - {"record", "emit"}
+    assert Otel(OtelConfig(exporters=("console",))).idle_hooks == HOOKS - {"record", "emit"}
     assert Otel(OtelConfig(propagate=True)).idle_hooks == HOOKS - {"before_attempt"}
     texts = OtelConfig.model_validate({"endpoint": endpoint, "messages": {"mode": "masked"}})
-    assert Otel(texts).idle_hooks == {"emit", "before_attempt"}
+    assert Otel(texts).idle_hooks == {"before_attempt"}
     turned_off = texts.model_copy(update={"turn_off_message_logging": True})
-    assert Otel(turned_off).idle_hooks == HOOKS - {"record"}
+    assert Otel(turned_off).idle_hooks == HOOKS - {"record", "emit"}
 
 
 def test_an_idle_plugin_imports_nothing_heavy() -> None:

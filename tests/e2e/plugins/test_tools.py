@@ -63,8 +63,8 @@ async def events(bench: Any, most: int) -> list[dict[str, Any]]:
 
 
 async def ask(gateway: Any, method: str, path: str, **how: Any) -> tuple[int, Any, Any]:
-    key = how.pop("key", gateway.key)
-    async with gateway.session.request(method, path, headers={"authorization": f"Bearer {key}"}, **how) as response:
+    headers = {"authorization": f"Bearer {how.pop('key', gateway.key)}", **how.pop("headers", {})}
+    async with gateway.session.request(method, path, headers=headers, **how) as response:
         return response.status, response.headers, await response.json()
 
 
@@ -97,6 +97,21 @@ async def test_how_a_call_ended_is_told(bench, tool, outcome, status) -> None:
     (event,) = await events(bench, 1)
     assert event["outcome"] == outcome
     assert event["error_type"] == {"failing": "tool_error", "broken": "ValueError"}[tool]
+
+
+async def test_an_event_names_its_place_in_the_callers_trace_and_what_it_cost(bench) -> None:
+    gateway = await bench.serve({"caller": CALLER, "permit": PERMIT, "sink": SINK})
+    trace = {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"}
+    for tool in ("read", "write"):
+        await ask(gateway, "POST", f"/tool/{tool}", json={}, headers=trace)
+    read, write = await events(bench, 2)
+    assert read["trace_id"] == "4bf92f3577b34da6a3ce929d0e0e4736"
+    assert (read["parent_span_id"], read["sampled"]) == ("00f067aa0ba902b7", False)
+    assert len(read["span_id"]) == 16
+    assert read["span_id"] != write["span_id"]
+    assert (read["action"], read["cost"], write["cost"]) == ("tool:call", 7, 0)
+    assert 0 <= read["upstream_ms"] <= read["latency_ms"]
+    assert write["upstream_ms"] is None
 
 
 PERMIT = """
@@ -169,19 +184,25 @@ async def reserve_tool_call(self, ctx: Context, call: Any, id: str) -> Any:
     return Reject(429, "enough", retry_after=3) if "greedy" in call.arguments else None
 
 @hookimpl
-async def settle_tool_call(self, ctx: Context, call: Any, id: str, called: bool) -> None:
-    note(f"settle {id[-7:]} {called}")
+async def settle_tool_call(self, ctx: Context, call: Any, id: str, called: bool, outcome: str) -> None:
+    note(f"settle {id[-7:]} {called} {outcome}")
 """
 
 
 @pytest.mark.parametrize(
-    ("tool", "arguments", "called"), [("read", {}, True), ("broken", {}, True), ("read", {"greedy": 1}, False)]
+    ("tool", "arguments", "ended"),
+    [
+        ("read", {}, "True ok"),
+        ("failing", {}, "True tool_error"),
+        ("broken", {}, "True failed"),
+        ("read", {"greedy": 1}, "False refused"),
+    ],
 )
-async def test_what_is_reserved_is_settled_however_the_call_ends(bench, tool, arguments, called) -> None:
+async def test_what_is_reserved_is_settled_however_the_call_ends(bench, tool, arguments, ended) -> None:
     gateway = await bench.serve({"caller": CALLER, "ledger": LEDGER})
     status, headers, _ = await ask(gateway, "POST", f"/tool/{tool}", json=arguments)
     async with asyncio.timeout(20):
-        while f"settle -tool-1 {called}" not in bench.journal:
+        while f"settle -tool-1 {ended}" not in bench.journal:
             await asyncio.sleep(0.01)
     assert "reserve 7 -tool-1" in bench.journal
     if "greedy" in arguments:

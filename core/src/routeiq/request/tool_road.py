@@ -25,6 +25,7 @@ from routeiq_sdk.events import GuardV1, ToolCallV1
 from routeiq_sdk.events.contract import moment
 from routeiq_sdk.events.guard import GUARD_HOOKS
 from routeiq_sdk.values.tools import ToolCall, ToolDefinition, ToolResult
+from routeiq_sdk.values.trace import new_span_id
 
 Outcome = Literal["ok", "tool_error", "refused", "failed", "timeout"]
 Run = Callable[[ToolCall], Awaitable[ToolResult]]
@@ -100,7 +101,7 @@ class ToolRoad:
             await self._tell(ctx, walk, "timeout", "TimeoutError")
             raise
         except RequestError as error:
-            await self._tell(ctx, walk, "failed" if walk.called else "refused", error.type)
+            await self._tell(ctx, walk, "failed" if walk.called is not None else "refused", error.type)
             raise
         except Exception as error:
             await self._tell(ctx, walk, "failed", type(error).__name__)
@@ -130,7 +131,7 @@ class ToolRoad:
             if reject is not None:
                 raise gates.refusal(reject)
         try:
-            walk.called = True
+            walk.called = time.perf_counter()
             result = await run(call)
         finally:
             walk.ended = time.perf_counter()
@@ -162,7 +163,7 @@ class ToolRoad:
     async def _tell(self, ctx: Context, walk: _Walk, outcome: Outcome, kind: str | None, *, wait: bool = True) -> None:
         """Settle and record. Raises `RequestError` when a record that must be durable could not be written."""
         if walk.reserved:
-            self._background.spawn(f"settle {walk.id}", lambda: self._settle(ctx, walk))
+            self._background.spawn(f"settle {walk.id}", lambda: self._settle(ctx, walk, outcome))
         if not self._told:
             return
         self._tell_guards(ctx, walk)
@@ -194,13 +195,13 @@ class ToolRoad:
                 )
                 self._emit(told.event(walk.at))
 
-    async def _settle(self, ctx: Context, walk: _Walk) -> None:
-        await asyncio.gather(*(self._settle_one(call, ctx, walk) for call in self._pipeline.settle_tool_call))
+    async def _settle(self, ctx: Context, walk: _Walk, outcome: Outcome) -> None:
+        await asyncio.gather(*(self._settle_one(call, ctx, walk, outcome) for call in self._pipeline.settle_tool_call))
 
-    async def _settle_one(self, call: Any, ctx: Context, walk: _Walk) -> None:
+    async def _settle_one(self, call: Any, ctx: Context, walk: _Walk, outcome: Outcome) -> None:
         for number in range(_SETTLE_TRIES):
             try:
-                await gates.ask_until(gates.deadline(), call, ctx, walk.call, walk.id, walk.called)
+                await gates.ask_until(gates.deadline(), call, ctx, walk.call, walk.id, walk.called is not None, outcome)
             except Exception as error:
                 gates.failed(call, ctx, error)
                 await asyncio.sleep(_SETTLE_PAUSE_SECONDS * 2**number)
@@ -221,17 +222,17 @@ class _Walk:
         self.ended: float | None = None
         self.rulings = rulings
         self.reserved = False
-        self.called = False
+        self.called: float | None = None
 
 
 def _event(ctx: Context, walk: _Walk, outcome: Outcome, kind: str | None) -> ToolCallV1:
-    call, principal = walk.call, ctx.identified
+    call, principal, trace = walk.call, ctx.identified, ctx.trace
     ended = walk.ended if walk.ended is not None else time.perf_counter()
     return ToolCallV1(
         event_id=walk.id,
         timestamp_utc=moment(walk.at),
         request_id=ctx.request_id,
-        trace_id=ctx.trace.trace_id,
+        trace_id=trace.trace_id,
         protocol=call.protocol,  # type: ignore[arg-type]
         server=call.server,
         tool=call.tool,
@@ -243,6 +244,12 @@ def _event(ctx: Context, walk: _Walk, outcome: Outcome, kind: str | None) -> Too
         principal=principal.id if principal is not None else None,
         user=principal.user if principal is not None else None,
         team=principal.team if principal is not None else None,
+        upstream_ms=round((ended - walk.called) * 1000, 3) if walk.called is not None else None,
+        cost=call.price if walk.called is not None else 0,
+        action=ctx.action or None,
+        span_id=new_span_id(),
+        parent_span_id=trace.span_id if ctx.asked is not None else trace.parent_span_id,
+        sampled=trace.sampled,
         attributes=call.attributes,
     )
 

@@ -43,5 +43,18 @@ class ToolCallV1(Contract, name="routeiq.tool_call.v1"):
     """The user behind it."""
     team: str | None = None
     """The caller's team."""
+    upstream_ms: float | None = None
+    """What the server took of it; none when it was not asked."""
+    cost: int = 0
+    """The price of the call, in nano-USD; nothing when the server was not asked."""
+    action: str | None = None
+    """What the request that carried it is allowed by, such as `mcp:call`, or `chat:create` for a tool that a model
+    asked for."""
+    span_id: str | None = None
+    """The span of the call, 16 hex digits."""
+    parent_span_id: str | None = None
+    """The span above it: the request's own where that has a record, else the caller's; none where the trace begins."""
+    sampled: bool | None = None
+    """Whether the caller wishes its trace to be kept; none when it told nothing."""
     attributes: Mapping[str, str] = field(default_factory=dict)
     """What the protocol's adapter adds."""

@@ -82,9 +82,9 @@ class ToolHooks:
         refuses."""
 
     @hook(failure="retry")
-    async def settle_tool_call(self, ctx: Context, call: ToolCall, id: str, called: bool) -> None:
+    async def settle_tool_call(self, ctx: Context, call: ToolCall, id: str, called: bool, outcome: str) -> None:
         """Turn what `reserve_tool_call` held into what was used. `id` names the call, `called` says whether the
-        upstream was asked.
+        upstream was asked, `outcome` how the call ended (`ok`, `tool_error`, `refused`, `failed`, `timeout`).
 
         Fires once for every call that came to `reserve_tool_call`. A failure is tried again.
         """

@@ -26,6 +26,7 @@ from routeiq_sdk import (
 from routeiq_sdk.gateway import Directory
 from routeiq_sdk.values.health import Health
 from routeiq_sdk.values.http import Routes
+from routeiq_sdk.values.tools import ToolCall
 
 if TYPE_CHECKING:
     from routeiq_governance.parts import Parts
@@ -104,6 +105,14 @@ class Governance(Plugin[GovernanceConfig]):
 
         target = Target(protocol, server, aliases, groups)
         return await self._parts.access.permitted_tools(ctx, target, tools)
+
+    @hookimpl
+    async def reserve_tool_call(self, ctx: Context, call: ToolCall, id: str) -> Reject | None:
+        return await self._parts.quotas.tools.reserve(ctx, call, id)
+
+    @hookimpl
+    async def settle_tool_call(self, ctx: Context, call: ToolCall, id: str, called: bool, outcome: str) -> None:
+        await self._parts.quotas.tools.settle(ctx, call, id, called, outcome)
 
     @hookimpl
     async def reserve(self, ctx: Context, ranked: Sequence[ModelGroup]) -> Reject | None:

@@ -1,6 +1,6 @@
 """The metrics that requests are counted in: names, units, bounds. What adds to them is `measuring`.
 
-Bounds of the GenAI metrics are those that the conventions advise.
+Bounds of the GenAI and MCP metrics are those that the conventions advise.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ _EACH = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5
 _SPEED = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 50.0, 75.0, 100.0, 150.0, 200.0, 300.0, 500.0, 1000.0)
 _MILLIS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 _DOLLARS = (0.00001, 0.00005, 0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)
+_CALLS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 _FEW = (1.0, 2.0, 3.0, 4.0, 5.0, 8.0, 12.0, 20.0)
 
 
@@ -51,6 +52,12 @@ class Instruments:
         )
         self.speed = histograms(
             names.TOKENS_PER_SECOND, "{token}/s", "Output tokens by the duration of the call.", _SPEED
+        )
+        self.mcp_server = histograms(
+            names.MCP_SERVER_DURATION, "s", "From an MCP request's arrival to what its server said.", _CALLS
+        )
+        self.mcp_client = histograms(
+            names.MCP_CLIENT_DURATION, "s", "From the call of an MCP server to its answer.", _CALLS
         )
         self.attempts = sums("gateway.attempt.total", "{attempt}", "Calls to providers, by how they ended.")
         self.cost = sums("gateway.cost.total", "{USD}", "Cost of all calls to providers, failed ones included.")

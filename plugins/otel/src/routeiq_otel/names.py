@@ -50,6 +50,13 @@ INPUT_MESSAGES: Final = "gen_ai.input.messages"
 OUTPUT_MESSAGES: Final = "gen_ai.output.messages"
 SYSTEM_INSTRUCTIONS: Final = "gen_ai.system_instructions"
 TOOL_DEFINITIONS: Final = "gen_ai.tool.definitions"
+TOOL_NAME: Final = "gen_ai.tool.name"
+AGENT_NAME: Final = "gen_ai.agent.name"
+CONVERSATION: Final = "gen_ai.conversation.id"
+MCP_METHOD: Final = "mcp.method.name"
+MCP_VERSION: Final = "mcp.protocol.version"
+A2A_METHOD: Final = "a2a.method"
+A2A_VERSION: Final = "a2a.protocol.version"
 
 TOKEN_USAGE: Final = "gen_ai.client.token.usage"  # noqa: S105
 OPERATION_DURATION: Final = "gen_ai.client.operation.duration"
@@ -57,6 +64,8 @@ TIME_TO_FIRST_CHUNK: Final = "gen_ai.client.operation.time_to_first_chunk"
 TIME_TO_FIRST_TOKEN: Final = "gen_ai.server.time_to_first_token"  # noqa: S105
 TIME_PER_OUTPUT_TOKEN: Final = "gen_ai.server.time_per_output_token"  # noqa: S105
 TOKENS_PER_SECOND: Final = "gen_ai.client.tokens_per_second"
+MCP_SERVER_DURATION: Final = "mcp.server.operation.duration"
+MCP_CLIENT_DURATION: Final = "mcp.client.operation.duration"
 
 REQUEST_ID: Final = "routeiq.request_id"
 ACTION: Final = "routeiq.action"
@@ -88,6 +97,11 @@ STATUS: Final = "routeiq.status"
 STRATEGY: Final = "routeiq.strategy"
 WORKER: Final = "routeiq.worker"
 WHAT: Final = "routeiq.what"
+UPSTREAM: Final = "routeiq.upstream"
+UPSTREAM_ERA: Final = "routeiq.upstream_era"
+VIRTUAL_SERVER: Final = "routeiq.virtual_server"
+AUTH_MODE: Final = "routeiq.auth_mode"
+TOOL_OUTCOME: Final = "routeiq.tool.outcome"
 
 ROUTER_STRATEGY: Final = "router.strategy"
 ROUTER_VERSION: Final = "router.strategy_version"
@@ -113,6 +127,9 @@ OPERATIONS: Final = {
     "embedding:create": "embeddings",
 }
 """What a route's action is in the conventions."""
+
+TOOL_OPERATIONS: Final = {"mcp": "execute_tool", "a2a": "invoke_agent"}
+"""What a call by each protocol is in the conventions."""
 
 PROVIDERS: Final = {
     "azure": "azure.ai.openai",

@@ -6,11 +6,12 @@ It runs beside requests, a few at a time, so that none of them waits for a batch
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
 
+from routeiq_otel import tool_calls
 from routeiq_otel.config import OtelConfig
 from routeiq_otel.envelope import Envelope, Frame, joined, resource_of
 from routeiq_otel.instruments import Instruments
@@ -59,8 +60,9 @@ class Pipeline:
         self._metric_boxes = boxes("metrics", joined, **at_once, replaces=settings.temporality == "cumulative")
         self._measuring: Measuring | None = None
         self._metrics: Metrics | None = None
+        self._instruments: Instruments | None = None
         if self._metric_boxes:
-            instruments = Instruments(config.most_series)
+            instruments = self._instruments = Instruments(config.most_series)
             self._measuring = Measuring(instruments, places, most=config.most_series)
             self._metrics = Metrics(
                 gateway,
@@ -98,12 +100,23 @@ class Pipeline:
         await asyncio.gather(*(outbox.flush(_FLUSH_SECONDS) for outbox in self._metric_boxes))
         await asyncio.gather(*(outbox.close() for outbox in self._outboxes))
 
-    def tell(self, events: Sequence[Event]) -> None:
-        """Export events as log records."""
+    def tell(self, events: Sequence[Event], keeps_call: Callable[[Mapping[str, Any]], bool] | None) -> None:
+        """Export events as log records, and calls of tools as spans (those that `keeps_call` keeps) and metrics."""
         now = self._clock.now_ns()
         for event in events:
-            body = event_log(event, now)
-            for outbox in self._logs:
+            if event.name == tool_calls.NAME:
+                self._call(event, keeps_call)
+            if self._logs:
+                body = event_log(event, now)
+                for outbox in self._logs:
+                    outbox.put(body, 1)
+
+    def _call(self, event: Event, keeps: Callable[[Mapping[str, Any]], bool] | None) -> None:
+        if self._instruments is not None:
+            tool_calls.add_to(self._instruments, event)
+        if self._traces and keeps is not None and event.payload.get("span_id") and keeps(event.payload):
+            body = tool_calls.spans_of(event)
+            for outbox in self._traces:
                 outbox.put(body, 1)
 
     def losses(self) -> Mapping[str, int]:

@@ -69,8 +69,6 @@ class Otel(Plugin[OtelConfig]):
         idle = set()
         if settings is None or settings.idle:
             idle |= {"record", "emit"}
-        elif not settings.of("logs"):
-            idle.add("emit")
         if not self._texts:
             idle |= {"stream_filter", "guard_response"}
         if not self.config.propagates:
@@ -163,7 +161,7 @@ class Otel(Plugin[OtelConfig]):
     @hookimpl
     async def emit(self, events: Sequence[Event]) -> None:
         if self._pipeline is not None:
-            self._pipeline.tell(events)
+            self._pipeline.tell(events, self._sampling.keeps_call if self._sampling is not None else None)
 
 
 async def _check_unpinned(gateway: Gateway, settings: Settings) -> None:

@@ -5,7 +5,9 @@ The head's is OpenTelemetry's TraceIdRatioBased, below a ParentBased unless told
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from routeiq_otel.config import Tail
 from routeiq_sdk import Record, TraceContext
@@ -13,6 +15,7 @@ from routeiq_sdk import Record, TraceContext
 _ALL = 1 << 64
 _NANO = 1_000_000_000
 _FINE = frozenset({"ok", "cancelled"})
+_BAD = frozenset({"tool_error", "failed", "timeout"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,20 @@ class Sampling:
         if self._remarkable(record, tail):
             return True
         return tail.ratio > 0 and within(trace.trace_id, tail.ratio) and self._head.keeps(trace)
+
+    def keeps_call(self, told: Mapping[str, Any]) -> bool:
+        """Whether the spans of a tool's call are exported: `told` is its event's payload."""
+        tail, trace_id, cost = self._tail, told["trace_id"], told.get("cost") or 0
+        head = self._head.keeps(TraceContext(trace_id, told["span_id"], sampled=told.get("sampled")))
+        if tail is None:
+            return head
+        if tail.errors and told["outcome"] in _BAD:
+            return True
+        if tail.slower_than_ms is not None and told["latency_ms"] > tail.slower_than_ms:
+            return True
+        if tail.cost_above_usd is not None and cost > tail.cost_above_usd * _NANO:
+            return True
+        return tail.ratio > 0 and within(trace_id, tail.ratio) and head
 
     def _remarkable(self, record: Record, tail: Tail) -> bool:
         if tail.errors and failed(record):

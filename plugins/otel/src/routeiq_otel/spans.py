@@ -22,7 +22,7 @@ from routeiq_otel.taking import Parameters, Taken
 from routeiq_sdk import Outcome, Record, TraceContext
 from routeiq_sdk.events.of_record import was_routed
 
-_SERVER, _CLIENT = 2, 3
+SERVER, CLIENT = 2, 3
 _ERROR = 2
 _MOST_KEPT = 4096
 _NANO = 1e-9
@@ -31,8 +31,8 @@ _START, _END = 0x39, 0x41
 _SPANS = b"\x12"  # ScopeSpans.spans
 _FLAGS = b"\x85\x01"
 _SAMPLED, _REMOTE_KNOWN, _REMOTE = 0x01, 0x100, 0x200
-_LOCAL_PARENT = _FLAGS + struct.pack("<I", _SAMPLED | _REMOTE_KNOWN)
-_REMOTE_PARENT = _FLAGS + struct.pack("<I", _SAMPLED | _REMOTE_KNOWN | _REMOTE)
+LOCAL_PARENT = _FLAGS + struct.pack("<I", _SAMPLED | _REMOTE_KNOWN)
+REMOTE_PARENT = _FLAGS + struct.pack("<I", _SAMPLED | _REMOTE_KNOWN | _REMOTE)
 
 _request_id = TextAttribute(names.REQUEST_ID)
 _response_id = TextAttribute(names.RESPONSE_ID)
@@ -84,9 +84,9 @@ class Spans:
         ]
         add = parts.append
         if trace.parent_span_id is not None:
-            add(b"\x22\x08" + bytes.fromhex(trace.parent_span_id) + _REMOTE_PARENT)
+            add(b"\x22\x08" + bytes.fromhex(trace.parent_span_id) + REMOTE_PARENT)
         else:
-            add(_LOCAL_PARENT)
+            add(LOCAL_PARENT)
         if record.end_user is not None:
             add(_end_user(hashed(record.end_user)))
         if self._client_address and record.client is not None:
@@ -109,10 +109,10 @@ class Spans:
             router_attributes(add, record)
         events_of_request(add, record, end)
         if record.status >= 500:
-            add(_failure(record.error, record.error_type))
+            add(failure(record.error, record.error_type))
         if taken.prompt is not None or taken.answer is not None:
             add(content_attributes(taken))
-        return _finished(parts)
+        return finished(parts)
 
     def _attempt(self, taken: Taken, outcome: Outcome, ids: bytes, parent: bytes, state: bytes) -> bytes:
         record, told = taken.record, taken.span_ids
@@ -138,8 +138,8 @@ class Spans:
         if outcome.cost is not None:
             add(_cost(outcome.cost * _NANO))
         if outcome.kind != "ok":
-            add(_failure(outcome.message, outcome.error_type or outcome.kind))
-        return _finished(parts)
+            add(failure(outcome.message, outcome.error_type or outcome.kind))
+        return finished(parts)
 
     @staticmethod
     def _usage(add: Any, usage: Any) -> None:
@@ -197,7 +197,7 @@ class Spans:
             names.STAGE: record.stage,
             names.ERROR_TYPE: record.error_type or (str(record.status) if record.status >= 500 else None),
         }
-        return text(5, f"{taken.method} {record.route}") + integer(6, _SERVER) + attributes(told, SPAN)
+        return text(5, f"{taken.method} {record.route}") + integer(6, SERVER) + attributes(told, SPAN)
 
     def _attempt_constants(self, record: Record, outcome: Outcome, parameters: Parameters) -> bytes:
         key = (
@@ -228,16 +228,17 @@ class Spans:
             names.ATTEMPT_KIND: outcome.kind,
             names.ERROR_TYPE: None if outcome.kind == "ok" else outcome.error_type or outcome.kind,
         }
-        head = text(5, f"{operation} {outcome.model}") + integer(6, _CLIENT)
-        return head + attributes(told, SPAN) + _LOCAL_PARENT
+        head = text(5, f"{operation} {outcome.model}") + integer(6, CLIENT)
+        return head + attributes(told, SPAN) + LOCAL_PARENT
 
 
-def _failure(message: str | None, kind: str | None) -> bytes:
+def failure(message: str | None, kind: str | None) -> bytes:
     """A status of error."""
     said = text(2, shown(message)) if message else text(2, kind) if kind else b""
     return block(15, said + integer(3, _ERROR))
 
 
-def _finished(parts: list[bytes]) -> bytes:
+def finished(parts: list[bytes]) -> bytes:
+    """A span of these parts, as a field of `ScopeSpans`."""
     span = b"".join(parts)
     return _SPANS + varint(len(span)) + span

@@ -40,6 +40,7 @@ def log_row(row: Mapping[str, Any]) -> dict[str, Any]:
         "model_id": row["deployment_id"],
         "model_group": row["model_group"],
         "custom_llm_provider": row["provider"],
+        "mcp_namespaced_tool_name": detail.get("tool") if row["provider"] == "mcp" else None,
         "user": row["user_id"] or "",
         "end_user": row["customer_id"] or "",
         "team_id": row["team_id"],

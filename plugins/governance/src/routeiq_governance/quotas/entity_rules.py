@@ -13,7 +13,8 @@ from routeiq_governance.identity.limits import Limits
 from routeiq_governance.quotas.rule import Failure, Rule, Unit
 from routeiq_governance.quotas.windows import Every, Forever, Rolling, Window
 
-_SUBJECT = {"key": "api_key", "member": "team_member", "customer": "end_user"}
+SUBJECTS = {"key": "api_key", "member": "team_member", "customer": "end_user"}
+"""LiteLLM's words for whom a limit bounds, where it has others."""
 MINUTE = Rolling(60)
 DAY = Rolling(86400)
 SOFT = (0.5, 0.8, 1.0)
@@ -25,7 +26,7 @@ def rules_of(
     """Every rule that the limits of an entity make for a request to `model`. `rates` is what its limits of requests
     and tokens do while the store is away."""
     limits, prefix = entity.limits, f"{entity.scope}:{entity.id}"
-    subject = _SUBJECT.get(entity.scope, entity.scope)
+    subject = SUBJECTS.get(entity.scope, entity.scope)
 
     def rule(name: str, unit: Unit, limit: int, window: Window, **more: object) -> Rule:
         failure = "closed" if unit == "usd" else rates

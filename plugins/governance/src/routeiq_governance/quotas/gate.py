@@ -27,6 +27,7 @@ from routeiq_governance.quotas.seeding import Seeds
 from routeiq_governance.quotas.settling import billed, entries_of, postings
 from routeiq_governance.quotas.stream import Counting, StreamTopUp
 from routeiq_governance.quotas.sweeping import Sweeper
+from routeiq_governance.quotas.tools import ToolQuotas
 from routeiq_governance.store.database import Database
 from routeiq_sdk import (
     Attempt,
@@ -61,11 +62,15 @@ class Quotas:
         self._sweeper = Sweeper(database, ledger)
         self._gateway: Gateway | None = None
         self._made: Holding | None = None
+        self._tools: ToolQuotas | None = None
 
     async def open(self, gateway: Gateway) -> None:
         """Load policies, restore meters that are not there, begin to renew and to sweep. Raises `StoreUnavailable`."""
         self._gateway = gateway
         self._made = Holding(self._config, self._sizes, self._seeds, self._restorer, self._live, self._ending, gateway)
+        self._tools = ToolQuotas(
+            gateway, self._identity, self._ledger, self.binding, self._made, self._live, self._ending
+        )
         self._ledger.settled = self._ending.wait
         for kind in ("policies", "budgets"):
             self._identity.changes.on(kind, self.binding.load)
@@ -76,6 +81,13 @@ class Quotas:
 
     async def close(self) -> None:
         """Nothing to give back: what is held is settled by its requests, or by the sweeper."""
+
+    @property
+    def tools(self) -> ToolQuotas:
+        """The part for calls of tools."""
+        if self._tools is None:
+            raise LookupError("the quotas are not open")
+        return self._tools
 
     def group(self, name: str) -> ModelGroup | None:
         """A model group by name."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from routeiq_governance.ledger.entry import Entry
 from routeiq_governance.quotas import refusals
 from routeiq_governance.quotas.asking import Asked, Sizes, least_of
 from routeiq_governance.quotas.ending import Ending
@@ -127,11 +128,40 @@ class Holding:
     async def _take(
         self, ctx: Context, asked: Asked, hold: Hold, rules: Sequence[Rule], *, most: int, least: int
     ) -> Reject | None:
-        now, gateway = self._gateway.clock.now_ns(), self._gateway
+        now = self._gateway.clock.now_ns()
         rules = [self._sizes.softened(rule) for rule in rules]
         charged = hold.charge(rules, now)
         if not hold.note:
             hold.note = _note(ctx, asked, charged, now)
+        answer = await self._admit(asked, hold, rules, charged, now, most=most, least=least)
+        if not isinstance(answer, Held):
+            return answer
+        write_headers(ctx, charged, answer, asked.caller, hold.held)
+        return None
+
+    async def of_tool(self, asked: Asked, hold: Hold, rules: Sequence[Rule], entry: Entry) -> Reject | None:
+        """Open the hold of a tool call; `entry` is what the sweeper writes down if this process dies. Raises
+        `RequestError(503)`."""
+        now = self._gateway.clock.now_ns()
+        rules = [self._sizes.softened(rule) for rule in rules]
+        charged = hold.charge(rules, now)
+        hold.note = note_of(entry, {}, *_meters(charged))
+        answer = await self._admit(asked, hold, rules, charged, now)
+        return answer if isinstance(answer, Reject) else None
+
+    async def _admit(
+        self,
+        asked: Asked,
+        hold: Hold,
+        rules: Sequence[Rule],
+        charged: Mapping[str, tuple[Rule, Charge]],
+        now: int,
+        *,
+        most: int = 0,
+        least: int = 0,
+    ) -> Held | Reject | None:
+        """Take what was charged; `None` where the rules let pass without a store. Raises `RequestError(503)`."""
+        gateway = self._gateway
 
         async def take() -> Held | Refused:
             await self._seeds.sow(gateway, rules, now)
@@ -155,8 +185,7 @@ class Holding:
             hold.units = min(hold.units, answer.units) if hold.units else answer.units
         self._live.add(hold)
         await self._thresholds.tell(gateway, charged, answer, now)
-        write_headers(ctx, charged, answer, asked.caller, hold.held)
-        return None
+        return answer
 
     async def _patiently(self, ask: Callable[[], object]) -> Held | Refused:
         """Ask the store; when it lost its meters, wait until they are restored and ask again."""
@@ -181,9 +210,13 @@ def _note(ctx: Context, asked: Asked, charged: Mapping[str, tuple[Rule, Charge]]
     group = asked.ranked[0]
     deployment = group.deployments[0]
     entry = skeleton(ctx, asked.caller, now)
+    named = {"model_group": group.name, "model": deployment.model, "deployment_id": deployment.id}
+    named |= {"provider": deployment.provider}
+    return note_of(entry, {**named, "input_tokens": asked.input_tokens}, *_meters(charged))
+
+
+def _meters(charged: Mapping[str, tuple[Rule, Charge]]) -> tuple[list[str], list[str]]:
+    """Which meters count money, and which count anything that is used up."""
     money = [meter for meter, (rule, _) in charged.items() if rule.is_money]
     counted = [meter for meter, (rule, _) in charged.items() if rule.unit != "concurrent"]
-    named = {"model_group": group.name, "model": deployment.model, "deployment_id": deployment.id}
-    return note_of(
-        entry, {**named, "provider": deployment.provider, "input_tokens": asked.input_tokens}, money, counted
-    )
+    return money, counted

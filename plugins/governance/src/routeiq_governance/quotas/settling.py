@@ -71,7 +71,7 @@ def entries_of(
         found.append(_entry(ctx, base, outcome, number, usage, cost, deployment))
     if not found:
         return []
-    found[-1] = msgspec.structs.replace(found[-1], meters=_taken(hold, found) if hold is not None else ())
+    found[-1] = msgspec.structs.replace(found[-1], meters=taken_by(hold, found) if hold is not None else ())
     return _with_overrun(found, hold)
 
 
@@ -119,7 +119,8 @@ def _entry(
     )
 
 
-def _taken(hold: Hold, entries: Sequence[Entry]) -> tuple[Taken, ...]:
+def taken_by(hold: Hold, entries: Sequence[Entry]) -> tuple[Taken, ...]:
+    """What these entries took from the meters of their hold."""
     found = []
     for meter, rule in hold.rules.items():
         amount = rule.amount(_used(rule, entries))

@@ -36,7 +36,7 @@ COUNTED = "counted"
 def note_of(entry: Entry, named: Mapping[str, Any], money: list[str], counted: list[str]) -> bytes:
     """What a hold carries for the sweeper: the entry to write if its process dies, with fields of the model it was held
     for, which meters count money and which count anything that is used up."""
-    return packed([msgspec.structs.replace(entry, **named, detail={MONEY: money, COUNTED: counted})])
+    return packed([msgspec.structs.replace(entry, **named, detail={**entry.detail, MONEY: money, COUNTED: counted})])
 
 
 class Sweeper:
@@ -108,6 +108,7 @@ class Sweeper:
             for meter, amount in overdue.amounts.items()
             if meter in counted or meter in money
         ]
+        detail = {name: told for name, told in skeleton.detail.items() if name not in (MONEY, COUNTED)}
         return msgspec.structs.replace(
-            skeleton, outcome=LOST, ended_at=now, cost=cost, estimated=True, detail={}, meters=tuple(taken)
+            skeleton, outcome=LOST, ended_at=now, cost=cost, estimated=True, detail=detail, meters=tuple(taken)
         )
