@@ -95,7 +95,7 @@ async def test_two_skills_with_one_uri_stay_two_each_with_its_own_files() -> Non
         assert (await w.ask(None, "skills/get", uri=renamed))["skill"] == listed[1]
         assert (await w.ask(None, "skills/get", uri=plain))["skill"] == listed[0]
         children = await w.ask(None, "resources/directory/read", uri="routeiq-mcp:b/skill://pdf")
-        assert [child["uri"] for child in children["resources"]][0] == renamed
+        assert next(child["uri"] for child in children["resources"]) == renamed
 
 
 async def test_a_resource_of_another_server_is_not_taken_for_a_file_of_the_skill() -> None:

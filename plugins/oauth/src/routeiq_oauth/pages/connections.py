@@ -141,7 +141,7 @@ class Connections:
     async def document(self, request: HttpRequest) -> HttpResponse:
         """`GET /connections/client.json`: who this gateway is to authorization servers (CIMD)."""
         base = self._outbound.address.base(request.headers)
-        return HttpResponse.json(self._outbound.clients.document(base), headers={"cache-control": "max-age=3600"})
+        return HttpResponse.json(self._outbound.clients.document(base), headers={"cache-control": "public, max-age=60"})
 
     async def listed(self, request: HttpRequest) -> HttpResponse:
         """`GET /v1/connections`."""
