@@ -7,10 +7,14 @@ import base64
 from pathlib import Path
 
 import pytest
+from fastmcp import FastMCP
+from fastmcp.skills import Skill
+from fastmcp.skills.provider import SkillCatalogProvider
 from mcp import Client
 
 from .conformance import MODERN, run_server_scenarios
 from .inspector import inspect
+from .serving import serving
 from .through_the_gateway import MODEL
 
 pytestmark = pytest.mark.timeout(420)  # the first test that needs npm's packages waits for them
@@ -84,3 +88,38 @@ async def test_a_client_reads_text_and_bytes_and_nothing_else(served: str) -> No
         ):
             with pytest.raises(Exception, match="Resource not found"):
                 await client.read_resource(uri)
+
+
+def another_make() -> FastMCP:
+    """A server of another make with two skills, one of which has the URI of one of ours."""
+    files = {"notes.md": "# N\n", "deep/logo.png": PICTURE}
+    skills = [
+        Skill(name="refunds", description="Another one.", instructions="# Other\n", files=files),
+        Skill(name="shipping", description="Ship it.", instructions="# Ship\n"),
+    ]
+    server = FastMCP("another")
+    server.add_provider(SkillCatalogProvider(skills))
+    return server
+
+
+async def test_skills_of_two_servers_are_verified_together_each_at_home(gateway, tmp_path: Path) -> None:
+    source = tmp_path / "skills"
+    write(source, "refunds")
+    plugins = {
+        "skills": {"sources": [{"kind": "folder", "path": str(source)}]},
+        "mcp": {"virtual_servers": {"open": {"servers": ["skills", "other"], "prefix": False, "auth": "none"}}},
+    }
+    async with serving(another_make().http_app(stateless_http=True)) as url:
+        rows = {"other": {"url": f"{url}/mcp", "transport": "http"}}
+        gw = await gateway({"model_list": [MODEL], "mcp_servers": rows, "routeiq": {"plugins": plugins}})
+        done = await inspect(f"{gw.url}/open/mcp", "skills/list", era="modern", options=("--verify",))
+        assert done.code == 0, done.err or done.out
+        assert {row["uri"]: row["outcome"] for row in done.rows} == {
+            "skill://refunds/SKILL.md": "verified",
+            "routeiq-mcp://other/skill://refunds/SKILL.md": "verified",
+            "skill://shipping/SKILL.md": "verified",
+        }
+        report = await run_server_scenarios(f"{gw.url}/open/mcp", list(SCENARIOS), MODERN)
+        assert [scenario.name for scenario in report.scenarios if not scenario.passed] == [], report.table()
+        warned = {check.id for scenario in report.scenarios for check in scenario.warned}
+        assert warned <= {"sep-2640-names-should-be-unique", "sep-2640-skill-uri-scheme", "sep-2640-authority-reg-name"}

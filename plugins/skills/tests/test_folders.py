@@ -148,6 +148,8 @@ async def test_a_change_is_seen_and_a_lost_source_keeps_what_was_read(folder: Pa
     assert await store.refresh()
     assert store.now.skills["one"].description == "Changed."
     assert before.skills["one"].description == "Does a thing."
+    assert store.now.skills["pdf"] is before.skills["pdf"]  # nothing is packed again for another skill's change
+    assert "archive" in store.now.skills["pdf"].__dict__
     folder.rename(tmp_path / "away")
     assert await store.refresh()
     assert list(store.now.skills) == ["one", "pdf"]

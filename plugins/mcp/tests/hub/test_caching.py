@@ -7,6 +7,7 @@ import asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from routeiq_mcp.hub.lists import KEYS
 from routeiq_sdk import Principal
 
 from .world import Scripted, call, tool, world
@@ -102,7 +103,7 @@ async def test_private_lists_are_bounded() -> None:
         for number in range(100):
             await w.names("a", call(Principal(f"key-{number}")))
         lists = w.hub.registry.servers["a"].lists
-        assert len(lists._kept) <= 12
+        assert len(lists._kept) <= 3 * len(KEYS)
 
 
 async def test_clients_may_share_a_list_only_where_nobody_is_asked_who_they_are() -> None:

@@ -86,23 +86,23 @@ async def test_two_skills_with_one_uri_stay_two_each_with_its_own_files() -> Non
     async with world(Skilled("a", "pdf"), Skilled("b", "pdf", "docx")) as w:
         plain, renamed, other = await uris(w)
         assert (plain, other) == ("skill://pdf/SKILL.md", "skill://docx/SKILL.md")
-        assert renamed == "routeiq-mcp:b/skill://pdf/SKILL.md"
+        assert renamed == "routeiq-mcp://b/skill://pdf/SKILL.md"
         listed = (await w.ask(None, "skills/list"))["skills"]
-        assert all(file["uri"].startswith("routeiq-mcp:b/") for file in listed[1]["resources"])
+        assert all(file["uri"].startswith("routeiq-mcp://b/") for file in listed[1]["resources"])
         assert await read(w, plain) == "# words of a"
         assert await read(w, renamed) == "# words of b"
-        assert await read(w, "routeiq-mcp:b/skill://pdf/a.txt") == "a of b"
+        assert await read(w, "routeiq-mcp://b/skill://pdf/a.txt") == "a of b"
         assert (await w.ask(None, "skills/get", uri=renamed))["skill"] == listed[1]
         assert (await w.ask(None, "skills/get", uri=plain))["skill"] == listed[0]
-        children = await w.ask(None, "resources/directory/read", uri="routeiq-mcp:b/skill://pdf")
-        assert next(child["uri"] for child in children["resources"]) == renamed
+        children = await w.ask(None, "resources/directory/read", uri="routeiq-mcp://b/skill://pdf")
+        assert children["resources"][0]["uri"] == renamed
 
 
 async def test_a_resource_of_another_server_is_not_taken_for_a_file_of_the_skill() -> None:
     taken = Scripted("c", resources=[{"uri": "skill://pdf/a.txt", "name": "x"}])
     async with world(Skilled("a", "pdf"), taken) as w:
-        assert await uris(w) == ["routeiq-mcp:a/skill://pdf/SKILL.md"]
-        assert await read(w, "routeiq-mcp:a/skill://pdf/a.txt") == "a of a"
+        assert await uris(w) == ["routeiq-mcp://a/skill://pdf/SKILL.md"]
+        assert await read(w, "routeiq-mcp://a/skill://pdf/a.txt") == "a of a"
         assert (await w.ask(None, "resources/read", uri="skill://pdf/a.txt"))["content"][0]["text"] == (
             "c/skill://pdf/a.txt"
         )

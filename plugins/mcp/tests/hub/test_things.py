@@ -45,10 +45,10 @@ async def read(w, uri: str, face: str | None = None) -> dict:
 async def test_uris_stay_as_they_are_and_lead_to_their_server() -> None:
     async with world(*two()) as w:
         uris = [each["uri"] for each in (await w.ask(None, "resources/list"))["resources"]]
-        assert uris == ["file:///readme", "a://1", "routeiq-mcp:b/file:///readme"]
+        assert uris == ["file:///readme", "a://1", "routeiq-mcp://b/file:///readme"]
         assert await read(w, "a://1") == {"uri": "a://1", "text": "a"}
         assert await read(w, "file:///readme") == {"uri": "file:///readme", "text": "a"}
-        second = "routeiq-mcp:b/file:///readme"
+        second = "routeiq-mcp://b/file:///readme"
         assert await read(w, second) == {"uri": second, "text": "b"}
         assert w["b"].asked[-1] == ("resources/read", {"uri": "file:///readme"})
 

@@ -15,13 +15,13 @@ from routeiq_mcp.hub.server import Server
 from routeiq_mcp.hub.spec import FaceSpec
 from routeiq_mcp.seams import Json
 
-SCHEME = "routeiq-mcp:"
+SCHEME = "routeiq-mcp://"
 _REMEMBERED = 20_000
 _EXPRESSION = re.compile(r"\{[^{}]*\}")
 
 
 def shown(server: Server, uri: str) -> str:
-    """A URI with its server: `routeiq-mcp:SERVER/URI`."""
+    """A URI with its server: `routeiq-mcp://SERVER/URI`."""
     return f"{SCHEME}{server.name}/{uri}"
 
 

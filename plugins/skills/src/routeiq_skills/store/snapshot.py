@@ -61,10 +61,20 @@ def _read(source: Source, last: Sequence[Skill]) -> Sequence[Skill | Trouble]:
                 read.append(Trouble(source.name, found.name, found.reason))
                 continue
             try:
-                read.append(skill_of(found.name, found.contents, source.name))
+                read.append(_kept(skill_of(found.name, found.contents, source.name), last))
             except BadSkill as bad:
                 read.append(Trouble(source.name, found.name, str(bad)))
     except (BadSkill, OSError) as error:
         reason = str(error) if isinstance(error, BadSkill) else f"it cannot be read: {error.strerror}"
         return [*last, Trouble(source.name, None, reason)]
     return read
+
+
+def _kept(skill: Skill, last: Sequence[Skill]) -> Skill:
+    """The skill as it was when nothing changed; a new one with its archive made here, and not while a request waits."""
+    for known in last:
+        if known.name == skill.name and known.digest == skill.digest:
+            return known
+    if len(skill.files) > 1:
+        skill.archive  # noqa: B018 - made once, kept with the skill
+    return skill
