@@ -16,7 +16,10 @@ from routeiq_testkit.gateway import TestGateway
 from .chromium import Tab, chromium
 from .client import Client
 
-pytestmark = pytest.mark.browser
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(420),
+]  # the first test that needs it may wait for Debian's package
 
 
 @pytest_asyncio.fixture
