@@ -31,6 +31,40 @@ class Fixture(Plugin[PluginConfig]):
         return Reject(429, "spent", type="budget_exceeded") if "dear" in ctx.request.text() else None
 """
 
+CALLING = """
+from routeiq_sdk import *
+from routeiq_sdk.values.http import HttpResponse
+from routeiq_sdk.values.tools import ToolCall, ToolResult
+
+class Fixture(Plugin[PluginConfig]):
+    @hookimpl
+    async def setup(self, gateway):
+        self.gateway = gateway
+
+    @hookimpl
+    async def permitted_tools(self, ctx, protocol, server, tools, aliases, groups):
+        return [tool for tool in tools if tool != "hidden"]
+
+    @hookimpl
+    def register_routes(self, routes):
+        routes.add("POST", "/call", self.serve, access="key", summary="Call a tool", action="tool:call")
+
+    async def serve(self, request):
+        async def run(call):
+            return ToolResult({}, is_error=call.tool == "failing")
+
+        told = request.json()
+        call = ToolCall(told.get("protocol", "mcp"), "weather", told["tool"], {}, price=2_000_000)
+        await self.gateway.tools.call(request.context, call, run)
+        return HttpResponse.json({})
+"""
+
+
+async def call_tool(running: TestGateway, tool: str, **told: str) -> int:
+    async with running.session.post("/call", json={"tool": tool, **told}) as response:
+        await response.read()
+        return response.status
+
 
 def config(upstream: ScriptedUpstream, **block: object) -> dict[str, object]:
     return {
@@ -267,3 +301,39 @@ async def test_a_reload_with_other_settings_begins_anew_and_serves(
     assert (await running.chat("fast"))[0] == 200
     await running.recorded(2)
     assert (await scrape(running)).sum("routeiq_requests_total") == 1
+
+
+async def test_calls_of_tools_are_counted_by_how_they_ended(
+    gateway: StartGateway, scripted_upstream: ScriptedUpstream, plugin_folder: PluginFolder, scrape: Scrape
+) -> None:
+    plugin_folder.install("calling", CALLING)
+    running = await gateway(config(scripted_upstream, plugins={"prometheus": {}, "calling": {}}))
+    for tool in ("forecast", "forecast", "failing"):
+        assert await call_tool(running, tool) == 200
+    assert await call_tool(running, "hidden") == 403
+    assert await call_tool(running, "message", protocol="a2a") == 200
+    page = await scrape(running)
+    async with asyncio.timeout(10):
+        while page.sum("routeiq_tool_calls_total") < 5:  # events go their own way
+            page = await scrape(running)
+    ours = {"protocol": "mcp", "server": "weather"}
+    assert page.one("routeiq_tool_calls_total", tool="forecast", outcome="ok", **ours).value == 2
+    assert page.one("routeiq_tool_calls_total", tool="failing", outcome="tool_error", **ours).value == 1
+    assert page.one("routeiq_tool_calls_total", tool="hidden", outcome="refused", **ours).value == 1
+    assert page.one("routeiq_tool_calls_total", protocol="a2a", tool="message").value == 1
+    assert page.one("routeiq_tool_call_seconds_count", tool="forecast").value == 2
+    assert page.sum("routeiq_tool_cost_usd_total") == pytest.approx(0.008)
+    assert page.sum("routeiq_requests_total") == 0
+    theirs = page.one("litellm_mcp_tool_calls_total", mcp_tool_name="forecast")
+    assert (theirs.value, theirs.labels) == (
+        2,
+        {
+            "mcp_tool_name": "forecast",
+            "mcp_server_name": "weather",
+            "hashed_api_key": "master",
+            "api_key_alias": "master key",
+            **dict.fromkeys(("team", "team_alias", "user", "end_user"), "None"),
+        },
+    )
+    assert not list(page.samples("litellm_mcp_tool_calls_total", mcp_tool_name="hidden"))
+    assert page.sum("litellm_mcp_tool_call_spend_metric_total") == pytest.approx(0.006)

@@ -20,7 +20,7 @@ from routeiq_testkit.installed import PluginFolder
 from routeiq_testkit.pytest_plugin import StartGateway
 
 from .conftest import Scrape
-from .test_in_the_gateway import GUARD
+from .test_in_the_gateway import CALLING, GUARD, call_tool
 
 _GRAFANA = {"$__rate_interval": "5m", "$model": ".*"}
 _NAME = re.compile(r"\b(?:routeiq|litellm)_\w+")
@@ -92,6 +92,7 @@ async def test_every_metric_of_them_is_told_by_a_real_gateway(
     gateway: StartGateway, scripted_upstream: ScriptedUpstream, plugin_folder: PluginFolder, scrape: Scrape
 ) -> None:
     plugin_folder.install("objects", GUARD)
+    plugin_folder.install("calling", CALLING)
     priced = {"input_cost_per_token": 0.001, "output_cost_per_token": 0.002}
     running = await gateway(
         {
@@ -102,7 +103,7 @@ async def test_every_metric_of_them_is_told_by_a_real_gateway(
             "router_settings": {"num_retries": 0, "fallbacks": [{"broken": ["fast"]}]},
             "routeiq": {
                 "virtual_models": {"auto": {"models": ["fast"]}},
-                "plugins": {"prometheus": {}, "objects": {}},
+                "plugins": {"prometheus": {}, "objects": {}, "calling": {}},
             },
         }
     )
@@ -114,6 +115,7 @@ async def test_every_metric_of_them_is_told_by_a_real_gateway(
     assert (await running.chat("broken"))[0] == 400
     scripted_upstream.script_for("good", Reply.stream(["a", "b", "c", "d"], usage=Usage(10, 8)))
     assert (await running.stream("auto"))[0] == 200
+    assert await call_tool(running, "forecast") == 200
     async with running.session.post("/v1/chat/completions", json={}, headers={"authorization": ""}) as response:
         assert response.status == 401
     asked = {name for expression in EXPRESSIONS for name in _NAME.findall(expression)}
@@ -123,6 +125,6 @@ async def test_every_metric_of_them_is_told_by_a_real_gateway(
     async with asyncio.timeout(10):
         while missing:
             missing = asked - (await scrape(running)).names
-            if missing != {"routeiq_events_total"}:  # events go their own way, all else is there at once
+            if not all(name.startswith(("routeiq_events", "routeiq_tool_")) for name in missing):  # events come later
                 break
     assert missing == set()

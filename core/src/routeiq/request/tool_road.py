@@ -244,6 +244,7 @@ def _event(ctx: Context, walk: _Walk, outcome: Outcome, kind: str | None) -> Too
         principal=principal.id if principal is not None else None,
         user=principal.user if principal is not None else None,
         team=principal.team if principal is not None else None,
+        key_alias=principal.alias if principal is not None else None,
         upstream_ms=round((ended - walk.called) * 1000, 3) if walk.called is not None else None,
         cost=call.price if walk.called is not None else 0,
         action=ctx.action or None,

@@ -43,6 +43,8 @@ class ToolCallV1(Contract, name="routeiq.tool_call.v1"):
     """The user behind it."""
     team: str | None = None
     """The caller's team."""
+    key_alias: str | None = None
+    """The credential's name."""
     upstream_ms: float | None = None
     """What the server took of it; none when it was not asked."""
     cost: int = 0

@@ -189,18 +189,31 @@ async def test_a_hundred_calls_at_once_cannot_pass_the_rate_of_a_team(start: Sta
     assert calling(governed).running == 7
 
 
-async def test_requests_a_minute_are_those_of_models(start: Start) -> None:
+async def test_requests_a_minute_are_those_of_models_and_tools_together(start: Start) -> None:
     governed = await start()
-    key = await governed.key(rpm_limit=1)
-    assert [(await call(governed, key)).status for _ in range(3)] == [200] * 3
-    assert [(await governed.chat(key)).status for _ in range(2)] == [200, 429]
+    key = await governed.key(rpm_limit=3)
+    assert [(await call(governed, key)).status for _ in range(2)] == [200] * 2
+    assert (await governed.chat(key)).status == 200
+    assert (await governed.chat(key)).status == 429
+    refused = await call(governed, key, protocol="a2a")
+    assert (refused.status, refused.error["type"]) == (429, "throttling_error")
+    await governed.agree()
+
+
+async def test_a_policy_with_a_burst_paces_calls_of_tools(start: Start) -> None:
+    policy = {"id": "burst", "scope": {}, "limit": 1, "unit": "requests", "window": "minute", "burst": 2}
+    governed = await start(policy)
+    key = await governed.key()
+    answers = [await call(governed, key) for _ in range(3)]
+    assert [answer.status for answer in answers] == [200, 200, 429]
+    assert int(answers[2].headers["retry-after"]) >= 1
 
 
 async def test_a_free_call_without_limits_asks_no_store_and_is_told(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     governed = await start()
-    key = await governed.key(max_budget=1, rpm_limit=5)
+    key = await governed.key(max_budget=1, tpm_limit=5, max_parallel_requests=5)
     meters = governed.parts.quotas._opened.meters
 
     async def never(*_: Any, **__: Any) -> Any:

@@ -6,6 +6,7 @@ Arguments and results are never here: the event that tells of a call has neither
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,7 +18,6 @@ from routeiq_otel.protobuf import block, fixed64, integer, text
 from routeiq_otel.spans import CLIENT, LOCAL_PARENT, REMOTE_PARENT, SERVER, failure, finished
 from routeiq_sdk import Event
 from routeiq_sdk.events import ToolCallV1
-from routeiq_sdk.values.trace import new_span_id
 
 NAME = ToolCallV1.NAME
 _CALL = "tools/call"
@@ -42,7 +42,7 @@ def spans_of(event: Event) -> bytes:
         return _span(told, CLIENT, own, above, flags, event.at, end)
     spans = _span(told, SERVER, own, above, LOCAL_PARENT if above is None else REMOTE_PARENT, event.at, end)
     if asked is not None:
-        spans += _span(told, CLIENT, new_span_id(), own, LOCAL_PARENT, end - int(asked * 1e6), end)
+        spans += _span(told, CLIENT, _below(own), own, LOCAL_PARENT, end - int(asked * 1e6), end)
     return spans
 
 
@@ -75,6 +75,11 @@ def _method(told: Payload) -> tuple[str, str | None]:
     """MCP's method, and the tool that it calls."""
     tool: str = told["tool"]
     return (tool, None) if tool.startswith(_NO_TOOLS) else (_CALL, tool)
+
+
+def _below(span_id: str) -> str:
+    """The id of the span below: the same each time that its event comes."""
+    return hashlib.blake2b(bytes.fromhex(span_id), digest_size=8).hexdigest()
 
 
 def _span(told: Payload, kind: int, own: str, above: str | None, flags: bytes, start: int, end: int) -> bytes:

@@ -19,12 +19,15 @@ PER_TOKEN_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.
 TOKEN_GAP_BOUNDS = (0.001, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.2, 0.5, 1, 2.5)
 COST_BOUNDS = (1e-05, 3e-05, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10)
 ROUTING_BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+TOOL_BOUNDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300)
+"""Those that OpenTelemetry advises for operations of MCP."""
 CANDIDATE_BOUNDS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64)
 
 CALLER = (
     *("hashed_api_key", "api_key_alias", "team", "team_alias", "user", "user_email", "org_id", "org_alias"),
     *("end_user", "client_ip", "user_agent"),
 )
+TOOL_CALLER = ("hashed_api_key", "api_key_alias", "team", "user")
 TARGET = ("requested_model", "model_group", "model", "model_id", "api_base", "api_provider")
 _FEW = 1000
 """Rows of families whose labels come from the configuration."""
@@ -36,6 +39,7 @@ class Layout:
     REQUESTS, ANSWERED, COST, INPUT, OUTPUT, CACHED, CACHE_WRITE, REASONING = range(8)
     ATTEMPTS, ATTEMPTS_COST = range(2)
     CALLS, ERRORS, SECONDS = range(3)
+    TOOL_CALLS, TOOL_COST = range(2)
     SHED, EVENTS_LOST, RECORDS_LOST, FOLDED = range(4)
     ALIVE, IN_FLIGHT, MOST_IN_FLIGHT, WAITING, STORE_UP, LABEL_SETS = range(6)
     BENCHED, RUNNING = range(2)
@@ -67,6 +71,10 @@ class Layout:
         self.routing = width.buckets(ROUTING_BOUNDS)
         self.candidates = width.buckets(CANDIDATE_BOUNDS)
         self.decision = Family("decision", ("strategy", "model"), width.cells, _FEW)
+        width = Width(2)
+        self.tool_seconds = width.buckets(TOOL_BOUNDS)
+        labels = ("protocol", "server", "tool", "outcome", *TOOL_CALLER)
+        self.tool = Family("tool", labels, width.cells, most, frozenset(TOOL_CALLER))
         self.refusal = Family("refusal", ("stage", "status", "plugin"), 1, _FEW)
         self.guard = Family("guard", ("guard", "stage", "action"), 1, _FEW)
         self.event = Family("event", ("event",), 1, _FEW)

@@ -20,6 +20,7 @@ _USED = ("end_user", *_KEY, "model", *_TEAM, "user", "user_email", "requested_mo
 _DEPLOYMENT = ("model_group", "requested_model", "litellm_model_name", *_PLACE)
 _CACHE = ("model", *_KEY, *_TEAM, "end_user", "user", "model_id", "api_provider")
 _FALLBACK = ("requested_model", "fallback_model", *_KEY, *_TEAM, "exception_status", "exception_class", "model_id")
+_TOOL = ("mcp_tool_name", "mcp_server_name", *_KEY, *_TEAM, "user", "end_user")
 
 _OF_BUDGETS = (
     "litellm_remaining_{}_budget_metric",
@@ -73,10 +74,12 @@ LABELS: Mapping[str, tuple[str, ...]] = {
     "litellm_deployment_successful_fallbacks": _FALLBACK,
     "litellm_deployment_failed_fallbacks": _FALLBACK,
     "litellm_callback_logging_failures_metric": ("callback_name",),
+    "litellm_mcp_tool_calls_total": _TOOL,
+    "litellm_mcp_tool_call_spend_metric": _TOOL,
     "litellm_in_flight_requests": (),
     **{name: labels for scope in BUDGETS.values() for name, labels in scope},
 }
-"""Each metric under LiteLLM's name; the scraped name of a counter has `_total` behind it."""
+"""Each metric under LiteLLM's name; the scraped name of a counter ends in `_total`."""
 
 _WITH_ORGANIZATION = frozenset(
     {
@@ -105,7 +108,14 @@ _CALLER_IDENTITY = frozenset(
         "litellm_overhead_latency_metric",
     }
 )
-_WITHOUT_CUSTOM = frozenset({"litellm_callback_logging_failures_metric", "litellm_in_flight_requests"})
+_WITHOUT_CUSTOM = frozenset(
+    {
+        "litellm_callback_logging_failures_metric",
+        "litellm_in_flight_requests",
+        "litellm_mcp_tool_calls_total",
+        "litellm_mcp_tool_call_spend_metric",
+    }
+)
 _BUDGET_NAMES = frozenset(name for scope in BUDGETS.values() for name, _ in scope)
 _OF_PLACES = frozenset(name for name in LABELS if name.endswith(("_state", "_cooled_down", "_limit")))
 

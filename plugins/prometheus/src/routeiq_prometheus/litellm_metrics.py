@@ -44,7 +44,7 @@ def _all(config: PrometheusConfig, layout: Layout) -> Iterator[Metric]:
         computed: Computed | None = None,
     ) -> Metric:
         labels = labels_of(name, config, layout.custom.names)
-        shown = f"{name}_total" if kind == "counter" else name
+        shown = f"{name.removesuffix('_total')}_total" if kind == "counter" else name
         kept = computed and _only(LABELS[name], labels, computed)
         return Metric(shown, kind, help, labels, sources, buckets, scale, "None", kept)
 
@@ -160,6 +160,20 @@ def _all(config: PrometheusConfig, layout: Layout) -> Iterator[Metric]:
         "Failures of plugins that report requests",
         Source(layout.hook, layout.ERRORS, lambda row: row["hook"] in _REPORTS, {"callback_name": "plugin"}),
     )
+    tool = {"mcp_tool_name": "tool", "mcp_server_name": "server"}
+    yield make(
+        "litellm_mcp_tool_calls_total",
+        "counter",
+        "Calls of MCP tools that reached their server",
+        Source(layout.tool, layout.TOOL_CALLS, _was_asked, tool),
+    )
+    yield make(
+        "litellm_mcp_tool_call_spend_metric",
+        "counter",
+        "US dollars spent on calls of MCP tools",
+        Source(layout.tool, layout.TOOL_COST, _was_asked, tool),
+        scale=_NANO,
+    )
     yield make(
         "litellm_in_flight_requests",
         "gauge",
@@ -173,7 +187,7 @@ def _all(config: PrometheusConfig, layout: Layout) -> Iterator[Metric]:
 
 
 def _plain(metric: Metric) -> str:
-    return metric.name.removesuffix("_total") if metric.kind == "counter" else metric.name
+    return metric.name if metric.name in LABELS else metric.name.removesuffix("_total")
 
 
 def _only(all_labels: Labels, kept: Labels, computed: Computed) -> Computed:
@@ -196,6 +210,10 @@ def _failed_at_provider(row: Mapping[str, str]) -> bool:
 
 def _was_called(row: Mapping[str, str]) -> bool:
     return row["kind"] not in _NO_CALL
+
+
+def _was_asked(row: Mapping[str, str]) -> bool:
+    return row["protocol"] == "mcp" and row["outcome"] != "refused"
 
 
 def _states(scene: Scene, layout: Layout) -> Iterable[tuple[Labels, float]]:

@@ -22,6 +22,7 @@ def own_metrics(layout: Layout) -> Iterator[Metric]:
     """All of them."""
     yield from _of_requests(layout)
     yield from _of_routing(layout)
+    yield from _of_tools(layout)
     yield from _of_gates(layout)
     yield from _of_plugins(layout)
     yield from _of_workers(layout)
@@ -121,6 +122,32 @@ def _of_routing(layout: Layout) -> Iterator[Metric]:
         "Calls of the deployment under way",
         ("deployment",),
         computed=lambda scene: _of_deployments(scene, layout, layout.RUNNING),
+    )
+
+
+def _of_tools(layout: Layout) -> Iterator[Metric]:
+    tool = layout.tool
+    yield _counter(
+        "routeiq_tool_calls_total",
+        "Calls of tools and agents by how they ended: ok, tool_error, refused, failed, timeout",
+        ("protocol", "server", "tool", "outcome"),
+        Source(tool, layout.TOOL_CALLS),
+    )
+    yield Metric(
+        "routeiq_tool_call_seconds",
+        "histogram",
+        "Seconds from a call of a tool or agent to its end",
+        ("protocol", "server", "tool"),
+        (Source(tool, layout.tool_seconds.at),),
+        buckets=layout.tool_seconds,
+    )
+    yield Metric(
+        "routeiq_tool_cost_usd_total",
+        "counter",
+        "US dollars that calls of tools and agents cost",
+        ("protocol", "server", "tool", "team"),
+        (Source(tool, layout.TOOL_COST),),
+        scale=_NANO,
     )
 
 

@@ -1,22 +1,25 @@
-"""What most requests do not have: refusals, failed attempts, fallbacks, objections of guards, events.
+"""What most requests do not have: refusals, failed attempts, fallbacks, objections of guards, events, calls of tools.
 
 The usual course of a request is in `recorder`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from routeiq_prometheus.families import Family, Labels
 from routeiq_prometheus.layout import Layout
 from routeiq_prometheus.places import Places
 from routeiq_prometheus.rows import Rows
 from routeiq_sdk import Event, Outcome, Record
-from routeiq_sdk.events import GUARD_HOOKS
+from routeiq_sdk.events import GUARD_HOOKS, ToolCallV1
 
 _CALLER_STAGES = frozenset({"authenticate", "permit"})
 """Refusals at these come as events, for all routes; those of requests for models would else be counted twice."""
 _CORE = "routeiq"
+_MS = 1e-3
 
 
 class Rarely:
@@ -84,6 +87,17 @@ class Rarely:
                 told = event.payload
                 labels = (str(told["stage"]), str(told.get("status", "")), str(told.get("plugin") or _CORE))
                 self._add(self._layout.refusal, labels)
+            elif event.name == ToolCallV1.NAME:
+                self._tool_call(event.payload)
+
+    def _tool_call(self, told: Mapping[str, Any]) -> None:
+        layout, cells = self._layout, self._rows.cells
+        caller = (told.get(name) or "" for name in ("principal", "key_alias", "team", "user"))
+        row = self._add(layout.tool, (told["protocol"], told["server"], told["tool"], told["outcome"], *caller))
+        cells[row + layout.TOOL_COST] += told.get("cost") or 0
+        seconds, buckets = told["latency_ms"] * _MS, layout.tool_seconds
+        cells[row + buckets.at + bisect_left(buckets.bounds, seconds)] += 1.0
+        cells[row + buckets.sum] += seconds
 
     def _add(self, family: Family, labels: Labels) -> int:
         row, own = self._rows.find(family, labels)

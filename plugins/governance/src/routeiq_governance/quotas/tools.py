@@ -71,10 +71,10 @@ class ToolQuotas:
         walk = _Walk(caller, _entry(ctx, caller, call, id, now))
         ctx.keep((self, id), walk)
         customer = await self._identity.customer(ctx)
+        tags = await self._identity.tags(ctx) if ctx.tags else ()
         rules = list(rates_of(caller, customer, call, self._binding.rates))
-        if call.price:
-            tags = await self._identity.tags(ctx) if ctx.tags else ()
-            rules += [rule for rule in self._binding.general(ctx, caller, customer, tags, now) if rule.is_money]
+        general = self._binding.general(ctx, caller, customer, tags, now)
+        rules += [rule for rule in general if rule.unit == "requests" or (rule.is_money and call.price)]
         if not rules:
             return None
         hold = walk.hold = Hold(id, Demand(input_cost=call.price))
