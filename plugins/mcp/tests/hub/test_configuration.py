@@ -45,7 +45,10 @@ def test_oauth_is_in_the_gateways_name_or_in_each_users() -> None:
     assert row(**client).outbound.mode == "authorization_code"
     assert row(**client, oauth2_flow="client_credentials").outbound.mode == "client_credentials"
     assert row(auth_type="oauth2").outbound.mode == "authorization_code"
-    assert row(auth_type="oauth2_token_exchange", audience="x").outbound.audience == "x"
+    exchange = row(**{**client, "auth_type": "oauth2_token_exchange"}, audience="x").outbound
+    assert (exchange.mode, exchange.audience) == ("token_exchange", "x")
+    with pytest.raises(ValueError, match="token_exchange needs client_id"):
+        row(auth_type="oauth2_token_exchange", audience="x").outbound  # noqa: B018
     assert row().outbound.mode == "none"
 
 
