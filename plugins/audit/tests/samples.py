@@ -141,6 +141,7 @@ def _contracts() -> Iterator[Contract]:
             arguments_sha256="0" * 64,
             outcome=outcome,  # type: ignore[arg-type]
             latency_ms=2.5,
+            attributes={"virtual_server": "desk", "auth_mode": "vault"},
             **who,
         )
     yield from events_of(record(rulings=(Ruling("stream_filter", "words", "stop", 0, "bad word"),)))

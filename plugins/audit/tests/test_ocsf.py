@@ -131,6 +131,9 @@ def test_nothing_of_the_audit_event_is_lost() -> None:
         ("routeiq.sign_in.v1", {"step": "refused"}, (3002, 1, 2)),
         ("routeiq.router_decision.v2", {"http_status": 200}, (6003, 99, 1)),
         ("routeiq.router_decision.v2", {"http_status": 502}, (6003, 99, 2)),
+        ("routeiq.tool_call.v1", {"outcome": "ok"}, (6003, 99, 1)),
+        ("routeiq.tool_call.v1", {"outcome": "tool_error"}, (6003, 99, 2)),
+        ("routeiq.tool_call.v1", {"outcome": "refused"}, (6003, 99, 2)),
         ("unheard.of.v1", {}, (6003, 99, 0)),
     ],
 )
@@ -140,6 +143,15 @@ def test_kinds_of_events_have_their_class_activity_and_status(
     line = _LINES[0] | {"name": name, "event": fields}
     told = to_ocsf(line)
     assert (told["class_uid"], told["activity_id"], told["status_id"]) == expected
+
+
+def test_a_call_of_a_tool_names_the_tool_its_server_and_the_virtual_server() -> None:
+    event = {"outcome": "refused", "protocol": "mcp", "server": "files", "tool": "read"}
+    line = _LINES[0] | {"name": "routeiq.tool_call.v1", "event": {**event, "attributes": {"virtual_server": "desk"}}}
+    told = to_ocsf(line)
+    named = {(resource["type"], resource["name"]) for resource in told["resources"]}
+    assert named == {("tool", "files/read"), ("server", "files"), ("virtual_server", "desk")}
+    assert (told["api"]["operation"], told["severity_id"]) == ("mcp:read", 2)
 
 
 def test_odd_events_do_not_break_it() -> None:

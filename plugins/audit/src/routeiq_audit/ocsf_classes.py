@@ -158,7 +158,11 @@ def _tool_call(event: Mapping[str, Any]) -> Classified:
     tool = f"{event.get('server')}/{event.get('tool')}"
     detail = str(event.get("error_type") or "")
     operation = f"{event.get('protocol')}:{event.get('tool')}"
-    return Classified(_API, _OTHER, "Invoke", operation, status, _INFORMATIONAL, outcome, detail, [("tool", tool)])
+    resources, facts = [("tool", tool), ("server", str(event.get("server")))], event.get("attributes")
+    if isinstance(facts, Mapping) and facts.get("virtual_server"):
+        resources.append(("virtual_server", str(facts["virtual_server"])))
+    severity = _LOW if outcome == "refused" else _INFORMATIONAL
+    return Classified(_API, _OTHER, "Invoke", operation, status, severity, outcome, detail, resources)
 
 
 def _loss(event: Mapping[str, Any]) -> Classified:
