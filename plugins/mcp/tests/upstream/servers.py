@@ -186,6 +186,13 @@ def sdk_server(mind: Mind | None = None) -> MCPServer[Any]:
         return f"hello {answer.data.name}" if answer.action == "accept" else "nobody"
 
     @server.tool()
+    async def greet_aside(ctx: Context) -> str:
+        """Asks for a name, on the session's own stream, as servers do that do not say to what a question belongs."""
+        schema = {"type": "object", "properties": {"name": {"type": "string"}}}
+        answer = await ctx.session.elicit_form("who are you?", schema)
+        return f"hello {(answer.content or {}).get('name')}" if answer.action == "accept" else "nobody"
+
+    @server.tool()
     async def waits() -> str:
         """Waits for the test."""
         mind.started.set()

@@ -9,6 +9,10 @@ from routeiq_mcp.seams import McpError
 from routeiq_mcp.wire.codes import UNAVAILABLE
 
 
+class SessionLost(Exception):
+    """The server does not know the session any more."""
+
+
 class Failure(McpError):
     """A server that did not answer as it should. `kind` is what a counter says of it."""
 

@@ -16,7 +16,8 @@ from routeiq_mcp.upstream import failures
 from routeiq_mcp.upstream.calling import Caller
 from routeiq_mcp.upstream.config import ServerSpec
 from routeiq_mcp.upstream.eras import PROBE_SECONDS, Eras, Verdict, handshake_refused, of_another_era
-from routeiq_mcp.upstream.legacy import LegacyHttp, LegacySession, SessionLost
+from routeiq_mcp.upstream.failures import SessionLost
+from routeiq_mcp.upstream.legacy import LegacyHttp, LegacySession
 from routeiq_mcp.upstream.modern import Declined, ModernHttp, discovered
 from routeiq_mcp.upstream.patience import Patience
 from routeiq_mcp.upstream.sessions import Sessions, key_of

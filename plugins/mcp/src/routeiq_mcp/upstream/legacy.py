@@ -19,7 +19,8 @@ from routeiq_mcp.seams import Json, McpError, Peer, ServerFacts
 from routeiq_mcp.upstream import failures
 from routeiq_mcp.upstream.asking import Questions
 from routeiq_mcp.upstream.calling import Caller, trace_headers, trace_of
-from routeiq_mcp.upstream.failures import Failure
+from routeiq_mcp.upstream.ear import Ear, may_be_asked
+from routeiq_mcp.upstream.failures import Failure, SessionLost
 from routeiq_mcp.upstream.handshake import initialize_params, initialized
 from routeiq_mcp.upstream.messages import (
     POST_HEADERS,
@@ -46,10 +47,6 @@ _REPLY_SECONDS = 30.0
 _NOTICE_SECONDS = 10.0
 
 
-class SessionLost(Exception):
-    """The server does not know the session any more."""
-
-
 @dataclass(slots=True, eq=False)
 class LegacySession:
     """A session as the server named it. `sent` are the headers of its first request, with which it is ended."""
@@ -59,6 +56,11 @@ class LegacySession:
     sent: Mapping[str, str] = field(repr=False, default_factory=dict)
     alive: bool = True
     listened: bool = False
+    """Somebody hears the session's own stream; there is one."""
+    deaf: bool = False
+    """The server has no such stream."""
+    asking: list[Questions] = field(repr=False, default_factory=list)
+    """Of the requests under way whose client may be asked; the newest last."""
     log_level: str | None = None
 
     @property
@@ -83,6 +85,7 @@ class LegacyHttp:
         self._silence = silence
         self._gateway = gateway
         self._ids = count(1)
+        self._ear = Ear(caller.name, gateway, self._hear)
 
     async def open(self, ctx: Context, peer: Peer | None, version: str, seconds: float) -> LegacySession:
         """Shake hands. Raises `Declined`, `McpError`."""
@@ -103,6 +106,8 @@ class LegacyHttp:
     ) -> dict[str, Any]:
         """The result, in the words of the seam. Raises `SessionLost`, `Declined`, `McpError`."""
         await self._set_log_level(ctx, session, peer, seconds)
+        if method in keys.MAY_ASK and may_be_asked(peer):
+            await self._ear.lend(ctx, session)
         return as_modern(await self._ask(ctx, session, method, params, peer, seconds))
 
     async def listen(
@@ -128,23 +133,26 @@ class LegacyHttp:
                 return
 
     async def _hear(
-        self, ctx: Context, session: LegacySession, seconds: float
+        self, ctx: Context, session: LegacySession, seconds: float, opened: asyncio.Event | None = None
     ) -> AsyncGenerator[tuple[str, Json], None]:
         cursor, idle = Cursor(), 0
         while idle < _MOST_RESUMPTIONS:
             idle += 1
             try:
-                async with aclosing(self._stream(ctx, session, cursor, Patience(None), seconds)) as messages:
+                async with aclosing(self._stream(ctx, session, cursor, Patience(None), seconds, opened)) as messages:
                     async for message in messages:
                         idle = 0
                         told = message.get("params")
                         if "id" not in message:
                             yield str(message.get("method")), told if isinstance(told, dict) else {}
+                        elif not is_response(message) and session.asking:
+                            session.asking[-1].put(message)  # all are the same client's
                         elif not is_response(message):
                             await self._refuse(ctx, session, message)
             except Declined as declined:
                 if declined.status == 404 and session.id is not None:
                     raise SessionLost from None
+                session.deaf = declined.status == 405
                 return
             except Failure as failure:
                 if failure.kind != "away":
@@ -168,7 +176,13 @@ class LegacyHttp:
 
         try:
             async with Questions(peer, reply, patience) as questions:
-                return await self._exchange(ctx, session, id, method, params, peer, questions, patience, seconds)
+                if peer is not None:
+                    session.asking.append(questions)
+                try:
+                    return await self._exchange(ctx, session, id, method, params, peer, questions, patience, seconds)
+                finally:
+                    if peer is not None:
+                        session.asking.remove(questions)
         except (asyncio.CancelledError, Failure) as error:
             if not isinstance(error, Failure) or error.kind == "late":
                 self._cancel(ctx, session, id)
@@ -241,7 +255,13 @@ class LegacyHttp:
         raise failures.away(self._caller.name, "ended its answer before it was complete")
 
     async def _stream(
-        self, ctx: Context, session: LegacySession, cursor: Cursor, patience: Patience, seconds: float
+        self,
+        ctx: Context,
+        session: LegacySession,
+        cursor: Cursor,
+        patience: Patience,
+        seconds: float,
+        opened: asyncio.Event | None = None,
     ) -> AsyncGenerator[Message, None]:
         headers = {"accept": fields.EVENTS, **session.headers}
         if cursor.last_id is not None:
@@ -252,6 +272,8 @@ class LegacyHttp:
             await declined_if(answer, self._caller.name)
             if answer.media_type != fields.EVENTS:
                 raise failures.wrong_type(self._caller.name)
+            if opened is not None:
+                opened.set()
             async with aclosing(events_of(answer, self._caller.name, self._most, cursor)) as messages:
                 async for message in messages:
                     yield message
