@@ -8,6 +8,7 @@ import pytest
 
 from routeiq_mcp.hub.asking import UNAVAILABLE
 from routeiq_mcp.seams import McpError
+from routeiq_sdk import Principal
 from routeiq_sdk.values.delegation import ConsentNeeded
 
 from .world import Scripted, call, tool, world
@@ -46,6 +47,40 @@ async def test_consent_that_is_missing_is_told_with_its_page() -> None:
         listed = await w.ask(None, "tools/list")
         (missing,) = listed["_meta"][UNAVAILABLE]
         assert missing == {"server": "git", "reason": "connect git first", "url": "http://here/connect"}
+
+
+@pytest.mark.parametrize("name", ["git", "only", None])
+async def test_who_has_not_agreed_yet_may_connect_and_is_asked_at_the_first_call(name: str | None) -> None:
+    git, wiki = Scripted("git", tool("log")), Scripted("wiki", tool("read"))
+    async with world(git, wiki, virtual_servers={"only": {"servers": ["git"]}}) as w:
+        w["git"].error = ConsentNeeded("mcp:git", "http://here/connect", "q1", "connect git first")
+        face = w.hub.faces.find(call(), name)
+        assert face is not None
+        assert set((await face.facts(call())).capabilities) == {"tools", "prompts", "resources"}
+        with pytest.raises(ConsentNeeded):
+            await w.text(name, "log" if name else "git-log")
+
+
+async def test_consent_is_asked_for_the_server_whose_tool_is_called() -> None:
+    servers = [Scripted("git", tool("log")), Scripted("wiki", tool("read"))]
+    async with world(*servers, virtual_servers={"both": {"servers": ["git", "wiki"]}}) as w:
+        await w.names("both")
+        w.gateway.clock.advance(100_000)
+        for server in servers:
+            server.error = ConsentNeeded(f"mcp:{server.name}", "http://here", server.name, "connect first")
+        for name, tool_name in (("git", "log"), ("wiki", "read")):
+            with pytest.raises(ConsentNeeded) as needed:
+                await w.text("both", tool_name, call(Principal("another key")))
+            assert needed.value.id == name
+
+
+async def test_a_server_that_does_not_say_its_name_has_the_one_that_it_has_here() -> None:
+    async with world(Scripted("git", tool("log"))) as w:
+        w["git"].info = {}
+        face = w.hub.faces.find(call(), "git")
+        assert face is not None
+        assert (await face.facts(call())).info["name"] == "git"
+        assert (await face.facts(call())).info["version"]
 
 
 async def test_servers_are_asked_at_once_and_their_order_is_kept() -> None:

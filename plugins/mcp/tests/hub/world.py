@@ -45,12 +45,13 @@ class Scripted:
         )
         self.per_caller: Callable[[Context], list[Json]] | None = None
         self.capabilities: dict[str, Any] = {"tools": {}}
+        self.info: dict[str, Any] = {"name": name, "version": "1"}
         self.instructions: str | None = None
 
     async def facts(self, ctx: Context) -> ServerFacts:
         if self.error is not None:
             raise self.error
-        return ServerFacts(self.capabilities, {"name": self.name, "version": "1"}, self.instructions, "modern", ("v",))
+        return ServerFacts(self.capabilities, self.info, self.instructions, "modern", ("v",))
 
     async def request(self, ctx: Context, method: str, params: Json, peer: Peer) -> Json:
         self.asked.append((method, dict(params)))

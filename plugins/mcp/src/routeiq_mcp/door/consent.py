@@ -62,14 +62,15 @@ def told(method: str, wanted: Sequence[Page], why: str) -> dict[str, Any]:
     Raises `McpError` for a request that has no result for such a text.
     """
     links = "\n".join(f"{page.message}: {page.url}" if page.message else page.url for page in wanted)
-    return tool_error(method, f"{why}\n{links}")
+    return tool_error(method, f"{why}\n{links}", {"elicitations": [page.asked() for page in wanted]})
 
 
-def tool_error(method: str, text: str) -> dict[str, Any]:
-    """A failed tool's result that says `text`. Raises `McpError` with it for a request that calls no tool."""
+def tool_error(method: str, text: str, data: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """A failed tool's result that says `text`. Raises `McpError` with it, and with `data`, for a request that calls no
+    tool."""
     if method == "tools/call":
         return {"resultType": "complete", "isError": True, "content": [{"type": "text", "text": text}]}
-    raise McpError(codes.REFUSED, text)
+    raise McpError(codes.REFUSED, text, data)
 
 
 async def answered(gateway: Gateway, ctx: Context, wanted: Sequence[Page], seconds: float) -> bool:

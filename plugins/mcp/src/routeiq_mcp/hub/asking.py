@@ -32,11 +32,12 @@ class Missing:
 
     server: str
     reason: str
-    consent: str | None = None
+    needed: ConsentNeeded | None = None
+    """It is missing because the caller has to agree first."""
 
     def told(self) -> dict[str, str]:
         """As clients read it."""
-        return {"server": self.server, "reason": self.reason, **({"url": self.consent} if self.consent else {})}
+        return {"server": self.server, "reason": self.reason, **({"url": self.needed.url} if self.needed else {})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ async def _asked(server: Server, clock: Clock, ask: Callable[[Server], Awaitable
 
 
 def _missing(server: Server, error: BaseException) -> Missing:
-    return Missing(server.name, reason_of(error), error.url if isinstance(error, ConsentNeeded) else None)
+    return Missing(server.name, reason_of(error), error if isinstance(error, ConsentNeeded) else None)
 
 
 def caching(lists: Sequence[Listed], missing: Sequence[Missing], now: float, *, public: bool) -> dict[str, Any]:

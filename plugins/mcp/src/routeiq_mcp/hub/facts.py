@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from routeiq_mcp.hub.asking import ask_all
+from routeiq_mcp.hub.asking import Answers, Missing, ask_all
 from routeiq_mcp.hub.server import Server
 from routeiq_mcp.hub.spec import FaceSpec
 from routeiq_mcp.seams import Json, ServerFacts
 from routeiq_sdk import Context
 from routeiq_sdk.gateway import Clock
+from routeiq_sdk.values.delegation import ConsentNeeded
 
 VERSION = "0.1.0"
 EXTENSIONS: Mapping[str, tuple[str, ...]] = {
@@ -23,6 +24,8 @@ EXTENSIONS: Mapping[str, tuple[str, ...]] = {
 }
 """Extensions that a face of several servers can serve, with how their methods begin."""
 SKILLS = "io.modelcontextprotocol/skills"
+_UNSEEN: Json = {"prompts": {}, "resources": {}}
+"""What a server may have that says nothing before its user agreed; lists of what it does not have are empty."""
 _KEPT_SECONDS = 60.0
 _LONGEST = 16_000
 
@@ -34,21 +37,27 @@ class Facts:
         self._clock = clock
 
     async def of(self, ctx: Context, face: FaceSpec) -> ServerFacts:
-        """What the face is. Raises what the server raises when it is one alone."""
-        answers = await ask_all(face, self._clock, lambda server: self.of_server(ctx, server))
-        if face.alone:
+        """What the face is. Raises what the server raises when it is one alone, but never for want of consent: only a
+        client that is connected can be asked."""
+        try:
+            answers = await ask_all(face, self._clock, lambda server: self.of_server(ctx, server))
+        except ConsentNeeded as error:
+            answers = Answers((), (Missing(face.servers[0].name, str(error), error),))
+        agreed = not any(missing.needed for missing in answers.missing)
+        if face.alone and agreed:
             server, facts = answers.found[0]
             capabilities = _without(facts.capabilities, face)
             return ServerFacts(
                 {**capabilities, "tools": {**(capabilities.get("tools") or {}), "listChanged": True}}
                 if "tools" in capabilities
                 else capabilities,
-                facts.info,
+                {"name": server.name, "version": VERSION, **facts.info},  # legacy clients insist on both
                 server.instructions or facts.instructions,
                 facts.era,
                 facts.versions,
             )
-        capabilities = _without(_merged([facts.capabilities for _, facts in answers.found]), face)
+        unseen = [] if agreed else [_UNSEEN]
+        capabilities = _without(_merged([*(facts.capabilities for _, facts in answers.found), *unseen]), face)
         info = {"name": f"routeiq-{face.name}", "version": VERSION, "title": face.description or face.name}
         return ServerFacts(capabilities, info, _instructions(answers.found))
 

@@ -221,9 +221,15 @@ class Tools:
             for each in (name, tool):
                 if catalog.left_out.get(each) == QUARANTINED and face.takes(server, each):
                     await self._refuse(ctx, server, each)
-        for missing in answers.missing:
+        for missing in sorted(answers.missing, key=lambda missing: not self._has(face, missing.server, name)):
+            if missing.needed is not None:
+                raise missing.needed
             raise McpError(INTERNAL, f"Unknown tool: {name} (server {missing.server} is away: {missing.reason})")
         raise unknown(name)
+
+    def _has(self, face: FaceSpec, server: str, tool: str) -> bool:
+        """Whether a server had the tool when it was last seen."""
+        return any(tool in self._pins.of(each.id) for each in face.servers if each.name == server)
 
     async def _refuse(self, ctx: Context, server: Server, tool: str) -> None:
         """Say that a tool is in quarantine, to those who may know that it is there."""
