@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 
+import jwt
 import pytest
 
-from ..authorization_server import ACCESS_TOKEN, AuthorizationServer, Upstream
+from ..authorization_server import ACCESS_TOKEN, KEY, AuthorizationServer, Upstream
 from ..calling import ALICE
 from ..outbound import Open, call
 
+ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"
 SECRET = "s3cret/with +odd: characters"
 EXCHANGE = {"mode": "token_exchange", "client_id": "gateway", "client_secret": SECRET}
 
@@ -104,6 +106,18 @@ async def test_an_identity_assertion_goes_from_the_provider_to_the_upstreams_ser
     assert server.forms[0]["audience"] == server.url
     assert token not in upstream.everything()
     assert server.forms[1]["assertion"] not in upstream.everything()
+
+
+async def test_a_token_made_for_the_gateways_own_client_is_an_id_token(
+    open_gateway: Open, server: AuthorizationServer, upstream: Upstream
+) -> None:
+    auth = {**EXCHANGE, "mode": "id_jag", "identity_provider": server.url}
+    running = await open_gateway({"a": {"url": upstream.url, "auth": auth}})
+    for audience in ("gateway", "https://gateway.example"):
+        said = {"iss": server.url, "sub": "bob", "aud": audience, "exp": int(time.time()) + 600}
+        await call(running, "a", jwt.encode(said, KEY, "HS256"))
+    types = [form["subject_token_type"] for form in server.forms if "subject_token_type" in form]
+    assert types == [ID_TOKEN, ACCESS_TOKEN]
 
 
 async def test_a_name_for_the_upstream_takes_the_place_of_its_url(

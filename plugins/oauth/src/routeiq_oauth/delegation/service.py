@@ -136,7 +136,9 @@ class Delegations:
         if mode == "client_credentials":
             tokens = await self._machine.own(delegate, reach, refused, instead_of)
         else:
-            subject = subject_of(ctx, delegate.title or delegate.id)
+            auth = delegate.auth
+            clients = (auth.client_id, auth.identity_provider_client_id)
+            subject = subject_of(ctx, delegate.title or delegate.id, clients)
             owner = Owner.of(ctx.principal)
             tokens = await self._machine.exchanged(owner, subject, delegate, reach, refused, instead_of)
         marks[delegate.id] = mark_of(tokens) if instead_of is None else _SPENT

@@ -10,7 +10,7 @@ import binascii
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,8 +30,9 @@ class Subject:
     expires_at: int | None
 
 
-def subject_of(ctx: Context, upstream: str) -> Subject:
-    """The token of the caller of `ctx`. Raises `RequestError` when it has none that could be exchanged."""
+def subject_of(ctx: Context, upstream: str, clients: Collection[str | None] = ()) -> Subject:
+    """The token of the caller of `ctx`; `clients` is who the gateway is at the issuer. Raises `RequestError` when it has
+    none that could be exchanged."""
     text = ctx.credential.reveal() if ctx.credential is not None else ""
     header, claims = _parts(text)
     issuer = ctx.principal.attributes.get("issuer")
@@ -48,7 +49,7 @@ def subject_of(ctx: Context, upstream: str) -> Subject:
     ends = claims.get("exp")
     return Subject(
         Secret(text),
-        _type(header, claims),
+        _type(header, claims, clients),
         hashlib.sha256(text.encode()).hexdigest(),
         int(ends) if isinstance(ends, int | float) else None,
     )
@@ -59,11 +60,15 @@ def is_same(one: Secret, other: Secret) -> bool:
     return hmac.compare_digest(one.reveal().encode(), other.reveal().encode())
 
 
-def _type(header: Mapping[str, Any], claims: Mapping[str, Any]) -> str:
+def _type(header: Mapping[str, Any], claims: Mapping[str, Any], clients: Collection[str | None]) -> str:
+    """Access tokens are for resources, ID tokens for clients, and only some of them say more of what they are."""
     kind = str(header.get("typ", "")).lower().removeprefix("application/")
     if kind == "at+jwt" or any(name in claims for name in ("scope", "scp", "client_id")):
         return ACCESS_TOKEN
-    return ID_TOKEN if any(name in claims for name in ("nonce", "at_hash", "auth_time")) else ACCESS_TOKEN
+    audience = claims.get("aud")
+    audiences = audience if isinstance(audience, list) else [audience]
+    ours = any(isinstance(each, str) and each in clients for each in audiences)
+    return ID_TOKEN if ours or any(name in claims for name in ("nonce", "at_hash", "auth_time")) else ACCESS_TOKEN
 
 
 def _parts(text: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
