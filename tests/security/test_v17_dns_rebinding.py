@@ -191,9 +191,11 @@ async def test_answers_tell_browsers_to_be_careful(fortress) -> None:
     running = await fortress()
     for name, reply in (await each(running, ("Host", "localhost"))).items():
         assert reply.headers["x-content-type-options"] == "nosniff", name
-        assert reply.headers["referrer-policy"] == "no-referrer", name
+        told = reply.headers["referrer-policy"]  # pages with forms: a browser that tells no origin posts `null`
+        assert told == "no-referrer" or (told == "same-origin" and "/connections" in name), name
         assert reply.headers["content-security-policy"].startswith("default-src 'none'"), name
-        assert "no-store" in reply.headers["cache-control"] or "no-cache" in reply.headers["cache-control"], name
+        kept = reply.headers["cache-control"]  # what the gateway is as an OAuth client is the same for everybody
+        assert "no-store" in kept or "no-cache" in kept or "/connections/client.json" in name, name
         assert "server" not in reply.headers, name
         for header in (b"content-security-policy:", b"cache-control:", b"referrer-policy:"):
             assert reply.data.lower().partition(b"\r\n\r\n")[0].count(b"\r\n" + header) == 1, (name, header)
