@@ -78,7 +78,8 @@ class ScriptedServer:
 
 @dataclass
 class ScriptedAgent:
-    """An agent of JSON-RPC. `says` is its answer to a message, `description` stands in its card."""
+    """An agent of JSON-RPC. `says` is its answer to a message (one that asks for a task gets a task), `description`
+    stands in its card."""
 
     url: str = ""
     says: Sequence[Mapping[str, Any]] = ({"text": "done"},)
@@ -103,7 +104,13 @@ class ScriptedAgent:
 
     async def rpc(self, request: Request) -> Response:
         rpc = await request.json()
-        self.heard.append(json.dumps(rpc, ensure_ascii=False))
+        said = json.dumps(rpc, ensure_ascii=False)
+        self.heard.append(said)
+        task = {"id": "task-of-the-agent", "contextId": "c-1", "status": {"state": "TASK_STATE_WORKING"}}
+        if rpc["method"] != "SendMessage":
+            return JSONResponse({"jsonrpc": "2.0", "id": rpc["id"], "result": task})
+        if "a task" in said:
+            return JSONResponse({"jsonrpc": "2.0", "id": rpc["id"], "result": {"task": task}})
         message = {"messageId": "a-1", "role": "ROLE_AGENT", "parts": list(self.says)}
         return JSONResponse({"jsonrpc": "2.0", "id": rpc["id"], "result": {"message": message}})
 
