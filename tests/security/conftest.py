@@ -77,6 +77,7 @@ PLUGINS: dict[str, Any] = {
     "policy-cedar": {},
     "prometheus": {},
     "a2a": {"agents": {"x": {"url": "http://127.0.0.1:9"}}, "default_agent": "x"},
+    "mcp": {"virtual_servers": {"open": {"servers": ["x"], "auth": "none"}, "shut": {"servers": ["x"]}}},
     "oidc": {
         "issuers": [{"issuer": "http://127.0.0.1:9/", "audience": "routeiq", "jwks_url": "http://127.0.0.1:9/jwks"}],
         "login": {"client_id": "routeiq", "public_url": "http://127.0.0.1:4000"},
@@ -87,6 +88,9 @@ PLUGINS: dict[str, Any] = {
         "authorization_server": {"enabled": True, "dynamic_registration": True},
     },
 }
+
+SERVERS = {"x": {"url": "http://127.0.0.1:9/mcp"}}
+"""The section `mcp_servers` for these plugins."""
 
 Fortress = Callable[..., Awaitable[TestGateway]]
 
@@ -102,6 +106,7 @@ def fortress(gateway: StartGateway, scripted_upstream: ScriptedUpstream, tmp_pat
             {
                 "model_list": [openai_row("fast", scripted_upstream.base_url)],
                 "router_settings": {"num_retries": 0},
+                "mcp_servers": SERVERS,
                 "routeiq": {**block, "plugins": plugins},
             }
         )

@@ -6,7 +6,8 @@ The attacks themselves are in the tests.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -28,21 +29,43 @@ class Field:
         self.up = up
         self.judge = judge
 
-    async def guarded(self, guarded: Guarded, mode: str | list[str]) -> TestGateway:
+    async def guarded(
+        self,
+        guarded: Guarded,
+        mode: str | list[str],
+        *,
+        servers: Mapping[str, Any] | None = None,
+        plugins: Mapping[str, Any] | None = None,
+    ) -> TestGateway:
+        """A gateway with this guard; `servers` are MCP servers, `plugins` are more of them."""
+        params = {**guarded.params, "mode": mode}
+        if params.get("api_base") == SERVICE:
+            params["api_base"] = self.judge.origin
+        return await self.started(guarded.plugin, params, settings=guarded.settings, servers=servers, plugins=plugins)
+
+    async def started(
+        self,
+        plugin: str,
+        params: Mapping[str, Any],
+        *,
+        settings: Mapping[str, Any] | None = None,
+        servers: Mapping[str, Any] | None = None,
+        plugins: Mapping[str, Any] | None = None,
+    ) -> TestGateway:
+        """A gateway whose guardrail `under-test` has these parameters."""
         rows = [
             openai_row("fast", self.up.base_url),
             anthropic_row("claude", self.up.origin),
             openai_row("judge", self.judge.base_url),
         ]
-        params = {**guarded.params, "mode": mode, "default_on": True}
-        if params.get("api_base") == SERVICE:
-            params["api_base"] = self.judge.origin
+        row = {**params, "default_on": True}
         return await self.start(
             {
                 "model_list": rows,
                 "router_settings": {"num_retries": 0},
-                "guardrails": [{"guardrail_name": "under-test", "litellm_params": params}],
-                "routeiq": {"plugins": {guarded.plugin: dict(guarded.settings)}},
+                "guardrails": [{"guardrail_name": "under-test", "litellm_params": row}],
+                **({"mcp_servers": dict(servers)} if servers is not None else {}),
+                "routeiq": {"plugins": {plugin: dict(settings or {}), **(plugins or {})}},
             }
         )
 

@@ -27,6 +27,8 @@ from routeiq.wires.body import Body, read_fields
 from routeiq_sdk import Attempt, Deployment, RouteIQError, Secret
 from routeiq_sdk.testing import FakeGateway, make_context
 
+from . import hostile_protocols
+
 CORPUS: dict[str, list[str]] = json.loads(
     Path(__file__).resolve().parents[2].joinpath("core/tests/egress/hostile_urls.json").read_text()
 )
@@ -225,6 +227,7 @@ ENTRY_POINTS: dict[str, EntryPoint] = {
     "webhook": _webhook,
     "audit sink": _audit,
     "OTLP over HTTP": _otlp,
+    **hostile_protocols.WAYS,
 }
 
 

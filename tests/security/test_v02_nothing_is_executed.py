@@ -18,7 +18,7 @@ from routeiq_testkit import ScriptedUpstream
 from routeiq_testkit.gateway import openai_row
 from routeiq_testkit.installed import PluginFolder
 
-from .conftest import PLUGINS
+from .conftest import PLUGINS, SERVERS
 from .served_gateway import Served, serving
 from .sources import product_sources
 from .watched import EXECUTIONS, Watch
@@ -88,6 +88,13 @@ def bodies(canary: Path) -> Iterator[Any]:
         "mcp_info": hostile,
         "config": {"mcpServers": {"s": hostile}},
     }
+    yield {"server_name": "s", **{name: hostile[name] for name in ("command", "args", "env", "transport")}}
+    yield {
+        "server_name": "s",
+        "url": f"file://{canary}",
+        "spec_path": str(canary),
+        "credentials": {"command": "/bin/sh"},
+    }
     yield [hostile]
 
 
@@ -108,11 +115,14 @@ async def fuzz(served: Served, canary: Path, keys: list[str]) -> Counter[int]:
             sent = {"json": body} if method in WITH_BODY else {}
             headers = {"authorization": f"Bearer {key}"}
             place = _PARAMETER.sub("x", path)
-            async with session.request(method, place, params=query, headers=headers, **sent) as answer:
+            async with session.request(
+                method, place, params=query, headers=headers, allow_redirects=False, **sent
+            ) as answer:
                 await answer.read()
                 statuses[answer.status] += 1
 
-    async with aiohttp.ClientSession(served.url, timeout=aiohttp.ClientTimeout(60)) as session:
+    timeout = aiohttp.ClientTimeout(60)
+    async with aiohttp.ClientSession(served.url, timeout=timeout, max_field_size=1 << 16) as session:
         routes = [route for route in await routes_of(session) if route[1] != "/control"]
         assert len(routes) > 150
         await asyncio.gather(
@@ -141,6 +151,7 @@ async def test_no_request_starts_a_program(tmp_path: Path, scripted_upstream: Sc
     config = {
         "model_list": [openai_row("fast", scripted_upstream.base_url)],
         "router_settings": {"num_retries": 0},
+        "mcp_servers": SERVERS,
         "routeiq": {"profile": "standard", "plugins": plugins},
     }
     with PluginFolder(watch.folder) as folder:

@@ -13,9 +13,12 @@ from routeiq_testkit.pytest_plugin import StartGateway
 
 from .conftest import Govern
 from .protections import PROTECTIONS, Bed, Protection
+from .protections_of_tools import TOOLS
+
+ALL = (*PROTECTIONS, *TOOLS)
 
 
-@pytest.mark.parametrize("protection", PROTECTIONS, ids=lambda protection: protection.name)
+@pytest.mark.parametrize("protection", ALL, ids=lambda protection: protection.name)
 async def test_the_attack_is_refused_and_succeeds_without_the_protection(
     gateway: StartGateway,
     govern: Govern,
@@ -34,5 +37,5 @@ async def test_the_attack_is_refused_and_succeeds_without_the_protection(
 
 
 def test_each_protection_is_named_once() -> None:
-    names = [protection.name for protection in PROTECTIONS]
+    names = [protection.name for protection in ALL]
     assert len(names) == len(set(names)) > 20

@@ -35,13 +35,28 @@ async def test_the_public_routes_are_the_reviewed_ones(fortress) -> None:
     assert {f"{route.method} {route.path}" for route in table.routes if route.access == "public"} == reviewed()
 
 
+ON_LOOPBACK = {f"{method} /open/mcp" for method in ("POST", "GET", "DELETE")}
+"""Routes of the virtual server that the configuration says is for anybody."""
+
+
+async def test_what_is_open_on_loopback_is_what_the_configuration_opens_and_nothing_beyond(fortress) -> None:
+    running = await fortress()
+    opened = {f"{route.method} {route.path}" for route in running.runtime.table.routes if route.access == "loopback"}
+    assert opened == ON_LOOPBACK
+    with pytest.raises(PluginError, match="listens beyond loopback"):
+        PluginRoutes(RouteTable(), CHAT, "p", loopback=False).add(
+            "POST", "/open/mcp", _nothing, access="loopback", summary="x"
+        )
+
+
 @pytest.mark.parametrize(
     "told", [None, "Bearer ", "Bearer sk-wrong-2f6a0d", "Basic Og==", "Bearer null", "Bearer undefined"]
 )
 async def test_every_other_route_refuses_who_has_no_key(fortress, scripted_upstream, told: str | None) -> None:
     running = await fortress()
     headers = (HOST, JSON, *((("Authorization", told),) if told is not None else ()), ("Content-Length", "2"))
-    routes = [route for route in running.runtime.table.routes if f"{route.method} {route.path}" not in reviewed()]
+    open_here = reviewed() | ON_LOOPBACK
+    routes = [route for route in running.runtime.table.routes if f"{route.method} {route.path}" not in open_here]
     assert routes
 
     async def answer(route: Route) -> str | None:
@@ -76,6 +91,11 @@ async def _nothing(*_: Any) -> None:
     raise AssertionError("never called")
 
 
+def added() -> PluginRoutes:
+    """Where a plugin adds its routes."""
+    return PluginRoutes(RouteTable(), CHAT, "p", loopback=True)
+
+
 @pytest.mark.parametrize("access", ["", "open", "none", "Public", "PUBLIC", "anonymous"])
 def test_a_route_without_a_known_access_stops_the_start(access: str) -> None:
     assert access not in ACCESS
@@ -89,16 +109,12 @@ def test_a_route_without_a_known_access_stops_the_start(access: str) -> None:
 @pytest.mark.parametrize("access", ["key", "admin"])
 def test_a_plugins_route_without_an_action_stops_the_start(access: str, action: str | None) -> None:
     with pytest.raises(PluginError, match="an action like"):
-        PluginRoutes(RouteTable(), CHAT, "p", loopback=True).add(
-            "GET", "/x", _nothing, access=access, summary="x", action=action
-        )
+        added().add("GET", "/x", _nothing, access=access, summary="x", action=action)
 
 
 def test_a_public_route_cannot_look_protected() -> None:
     with pytest.raises(PluginError, match="a public route has none"):
-        PluginRoutes(RouteTable(), CHAT, "p", loopback=True).add(
-            "GET", "/x", _nothing, access="public", summary="x", action="a:b"
-        )
+        added().add("GET", "/x", _nothing, access="public", summary="x", action="a:b")
 
 
 def test_a_plugin_can_neither_take_a_route_nor_the_road() -> None:

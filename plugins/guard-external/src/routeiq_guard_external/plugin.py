@@ -20,6 +20,12 @@ from routeiq_sdk.filters import AsyncStreamFilter, StreamFilter
 from routeiq_sdk.guards import Finding, Mode, Passage, Rail, TextGuard, read_answer
 
 _NOTHING: Sequence[Finding] = ()
+_HOOKS = {
+    "answer": "guard_response",
+    "tool call": "guard_tool_call",
+    "tool result": "guard_tool_result",
+    "tool definition": "guard_tool_definition",
+}
 
 
 class GuardExternal(TextGuard[Config, Options]):
@@ -179,10 +185,8 @@ def _fails_open(options: Options, failure: NoVerdict) -> bool:
 
 def _hook(ctx: Context, what: str) -> str:
     """The hook that looks at a whole text, for the record."""
-    if what == "tool call":
-        return "guard_tool_call"
-    if what == "answer":
-        return "guard_response"
+    if what in _HOOKS:
+        return _HOOKS[what]
     return "guard_during" if ctx.stage == "attempt" else "guard_request"
 
 

@@ -18,6 +18,7 @@ from routeiq_sdk.guards import Finding, Passage, Rail, TextGuard
 THREAD_CHARS = 8 * 1024
 """Requests with longer texts than this are looked at in a thread, so that others go on."""
 _DOCUMENTS = frozenset({"document", "search_result"})
+_READ_BY_MODELS = frozenset({"tool result", "tool definition"})
 
 
 class GuardInjection(TextGuard[Rows, Options]):
@@ -67,20 +68,26 @@ class GuardInjection(TextGuard[Rows, Options]):
     async def judge(
         self, ctx: Context, rail: Rail[Options], passages: Sequence[Passage], what: str
     ) -> Sequence[Sequence[Finding]]:
-        """The findings of each passage. The arguments of a tool call are a model's words, as answers are."""
+        """The findings of each passage. The arguments of a tool call are a model's words, as answers are, and go to
+        somebody who reads them; what a tool gave and what its server says of it are read by a model, as requests are.
+        """
         both = self.inspector(ctx, rail)
-        side: Asked | Answered = both.answered
-        if what == "request":
-            side = both.asked
+        sides: Sequence[Asked | Answered] = (both.answered,)
+        if what == "tool call":
+            sides = (both.answered, both.asked)
+        elif what in _READ_BY_MODELS:
+            sides = (both.asked,)
+        elif what == "request":
+            sides = (both.asked,)
             body = ctx.asked.json() if ctx.asked is not None else {}
             passages = [_as_document(passage, body) for passage in passages]
         if sum(len(passage.text) for passage in passages) > THREAD_CHARS:
-            return await asyncio.to_thread(_inspect_all, side, passages)
-        return _inspect_all(side, passages)
+            return await asyncio.to_thread(_inspect_all, sides, passages)
+        return _inspect_all(sides, passages)
 
 
-def _inspect_all(side: Asked | Answered, passages: Sequence[Passage]) -> list[Sequence[Finding]]:
-    return [side.inspect(passage.text, passage.part) for passage in passages]
+def _inspect_all(sides: Sequence[Asked | Answered], passages: Sequence[Passage]) -> list[Sequence[Finding]]:
+    return [[each for side in sides for each in side.inspect(passage.text, passage.part)] for passage in passages]
 
 
 def _as_document(passage: Passage, body: Mapping[str, Any]) -> Passage:

@@ -97,10 +97,11 @@ class HubFace:
     async def _extension(self, ctx: Context, method: str, params: Json, peer: Peer) -> Json:
         """A method of an extension goes to the server that has the extension."""
         server = await self._server_of(ctx, method)
-        call = call_of(self.spec, server, method, {})
+        call = call_of(self.spec, server, method, {name: told for name, told in params.items() if name != "_meta"})
 
         async def run(allowed: ToolCall) -> ToolResult:
-            return ToolResult(await self._parts.walking.ask(ctx, server, method, params, peer))
+            asked = {**params, **allowed.arguments}
+            return ToolResult(await self._parts.walking.ask(ctx, server, method, asked, peer))
 
         return await self._parts.walking.call(ctx, server, call, run)
 

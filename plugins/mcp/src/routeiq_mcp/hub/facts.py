@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from routeiq_mcp.hub.asking import Answers, Missing, ask_all
+from routeiq_mcp.hub.looking import Looking
 from routeiq_mcp.hub.server import Server
 from routeiq_mcp.hub.spec import FaceSpec
 from routeiq_mcp.seams import Json, ServerFacts
@@ -33,8 +34,9 @@ _LONGEST = 16_000
 class Facts:
     """Asks servers what they are, and puts the answers together."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, looking: Looking) -> None:
         self._clock = clock
+        self._looking = looking
 
     async def of(self, ctx: Context, face: FaceSpec) -> ServerFacts:
         """What the face is. Raises what the server raises when it is one alone, but never for want of consent: only a
@@ -52,14 +54,19 @@ class Facts:
                 if "tools" in capabilities
                 else capabilities,
                 {"name": server.name, "version": VERSION, **facts.info},  # legacy clients insist on both
-                server.instructions or facts.instructions,
+                await self._told(ctx, server, facts),
                 facts.era,
                 facts.versions,
             )
         unseen = [] if agreed else [_UNSEEN]
         capabilities = _without(_merged([*(facts.capabilities for _, facts in answers.found), *unseen]), face)
         info = {"name": f"routeiq-{face.name}", "version": VERSION, "title": face.description or face.name}
-        return ServerFacts(capabilities, info, _instructions(answers.found))
+        told = [(server, await self._told(ctx, server, facts)) for server, facts in answers.found]
+        return ServerFacts(capabilities, info, _instructions(told))
+
+    async def _told(self, ctx: Context, server: Server, facts: ServerFacts) -> str | None:
+        """The instructions: the operator's as they are, else the server's as guards let them pass."""
+        return server.instructions or await self._looking.instructions(ctx, server, facts.instructions)
 
     async def of_server(self, ctx: Context, server: Server) -> ServerFacts:
         """What one server is. Kept for a while, unless it may tell each caller something else."""
@@ -107,8 +114,6 @@ def _without(capabilities: Json, face: FaceSpec) -> dict[str, Any]:
     return kept
 
 
-def _instructions(found: Sequence[tuple[Server, ServerFacts]]) -> str | None:
-    told = [
-        f"# {server.prefix}\n{text}" for server, facts in found if (text := server.instructions or facts.instructions)
-    ]
+def _instructions(found: Sequence[tuple[Server, str | None]]) -> str | None:
+    told = [f"# {server.prefix}\n{text}" for server, text in found if text]
     return "\n\n".join(told)[:_LONGEST] or None

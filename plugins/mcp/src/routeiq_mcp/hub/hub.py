@@ -20,6 +20,7 @@ from routeiq_mcp.hub.faces import HubFaces
 from routeiq_mcp.hub.facts import Facts
 from routeiq_mcp.hub.limits import Limits
 from routeiq_mcp.hub.listening import CHANGED, Listening
+from routeiq_mcp.hub.looking import Looking
 from routeiq_mcp.hub.pins import Pins
 from routeiq_mcp.hub.registry import Registry
 from routeiq_mcp.hub.sealing import Sealer, secret_of
@@ -52,9 +53,10 @@ class Hub:
         self._added: dict[str, tuple[Added, Server]] = {}
         self._taking = asyncio.Lock()
         catalogs, walking = Catalogs(gateway, self.pins), Walking(gateway, Limits(gateway))
-        remembered = Remembered()
+        remembered, looking = Remembered(), Looking(gateway)
         bounds: dict[str, Any] = {"page": config.page_size, "recheck": config.pins.recheck_seconds}
-        things, facts = Things(gateway, walking, remembered, **bounds), Facts(gateway.clock)
+        things = Things(gateway, walking, looking, remembered, **bounds)
+        facts = Facts(gateway.clock, looking)
         self.parts = Parts(
             gateway=gateway,
             catalogs=catalogs,

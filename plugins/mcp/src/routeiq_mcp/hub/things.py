@@ -7,11 +7,13 @@ hooks permit, look at and record them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from routeiq_mcp.hub.asking import UNAVAILABLE, Answers, ask_all, caching
 from routeiq_mcp.hub.cursors import INVALID, page_of
 from routeiq_mcp.hub.lists import KEYS, Listed
+from routeiq_mcp.hub.looking import Looking
 from routeiq_mcp.hub.manifests import LIST as SKILLS
 from routeiq_mcp.hub.manifests import check_file, files_of, may_have_skills
 from routeiq_mcp.hub.policy import SEPARATOR
@@ -33,9 +35,17 @@ class Things:
     """What a face has besides tools."""
 
     def __init__(
-        self, gateway: Gateway, walking: Walking, remembered: Remembered, *, page: int, recheck: float
+        self,
+        gateway: Gateway,
+        walking: Walking,
+        looking: Looking,
+        remembered: Remembered,
+        *,
+        page: int,
+        recheck: float,
     ) -> None:
         self._gateway = gateway
+        self._looking = looking
         self._walking = walking
         self._page = page
         self._recheck = recheck
@@ -95,7 +105,12 @@ class Things:
             raise McpError(INVALID, "completion/complete needs ref: a prompt's name or a resource's uri")
         if method not in await self._walking.permitted(ctx, server, (method,)):
             raise McpError(INVALID, "there is no such prompt or resource")
-        return await self._walking.ask(ctx, server, COMPLETE, asked, peer)
+        call = call_of(face, server, COMPLETE, {name: told for name, told in asked.items() if name != "_meta"})
+
+        async def run(allowed: ToolCall) -> ToolResult:
+            return ToolResult(await self._walking.ask(ctx, server, COMPLETE, {**asked, **allowed.arguments}, peer))
+
+        return await self._walking.call(ctx, server, call, run)
 
     async def owner(self, ctx: Context, face: FaceSpec, uri: str) -> tuple[Server, str]:
         """Whose resource a URI is, and its own name there. Raises `McpError`."""
@@ -144,7 +159,9 @@ class Things:
             allowed = await self._walking.permitted(ctx, server, (_PERMISSION[method],))
             if not allowed:
                 return nothing
-            return await server.lists.get(ctx, method, server.caller(ctx), older=older)
+            listed = await server.lists.get(ctx, method, server.caller(ctx), older=older)
+            passed = await self._looking.entries(ctx, server, _PERMISSION[method], listed.entries)
+            return listed if len(passed) == len(listed.entries) and passed == listed.entries else _with(listed, passed)
 
         return await ask_all(face, self._gateway.clock, ask, absent=nothing)
 
@@ -203,6 +220,10 @@ class Things:
         result = await self._walking.call(ctx, server, call, run)
         self._remembered.note(server, server.caller(ctx), result)
         return result
+
+
+def _with(listed: Listed, entries: tuple[Json, ...]) -> Listed:
+    return replace(listed, entries=entries)
 
 
 def _renamed(result: Json, own: str, uri: str) -> Json:
