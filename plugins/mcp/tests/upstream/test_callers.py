@@ -22,7 +22,7 @@ from .parts import INBOUND, Client, Tokens, caller, text_of
 from .servers import Seen, legacy_only
 
 STATIC = OutboundAuth(mode="static", headers={"Authorization": SecretStr("Bearer of-the-gateway")})
-DELEGATED = OutboundAuth(mode="token_exchange")
+DELEGATED = OutboundAuth(mode="token_exchange", client_id="gateway")
 ADD = {"name": "add", "arguments": {"a": 1, "b": 2}}
 
 

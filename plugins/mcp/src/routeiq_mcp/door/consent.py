@@ -31,6 +31,12 @@ class Page:
         """The params of `elicitation/create`."""
         return {"mode": "url", "elicitationId": self.id, "url": self.url, "message": self.message}
 
+    def told(self) -> str:
+        """The same as a text, in which the link stands once."""
+        if self.url in self.message:
+            return self.message
+        return f"{self.message}: {self.url}" if self.message else self.url
+
 
 def pages(error: BaseException) -> Sequence[Page]:
     """The pages that an error asks the user to visit; none for any other error."""
@@ -61,7 +67,7 @@ def told(method: str, wanted: Sequence[Page], why: str) -> dict[str, Any]:
 
     Raises `McpError` for a request that has no result for such a text.
     """
-    links = "\n".join(f"{page.message}: {page.url}" if page.message else page.url for page in wanted)
+    links = "\n".join(page.told() for page in wanted)
     return tool_error(method, f"{why}\n{links}", {"elicitations": [page.asked() for page in wanted]})
 
 

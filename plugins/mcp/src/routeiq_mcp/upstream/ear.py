@@ -1,5 +1,5 @@
-"""Hearing a legacy server's own stream while a request is under way: there, and not on the request's stream, many
-servers ask what they want to know of the client.
+"""Hearing the own stream of a legacy session while a request is under way: many servers ask there, and not on the
+request's stream, what they want to know of the client.
 
 What is done with a question is `asking`'s business, and how the stream is read the transport's.
 """

@@ -31,10 +31,8 @@ class Subject:
 
 
 def subject_of(ctx: Context, upstream: str, clients: Collection[str | None] = ()) -> Subject:
-    """The token of the caller of `ctx`; `clients` is who the gateway is at the issuer.
-
-    Raises `RequestError` when it has none that could be exchanged.
-    """
+    """The token of the caller of `ctx`; `clients` is who the gateway is at the issuer. Raises `RequestError` for
+    a caller who has none that could be exchanged."""
     text = ctx.credential.reveal() if ctx.credential is not None else ""
     header, claims = _parts(text)
     issuer = ctx.principal.attributes.get("issuer")
