@@ -118,6 +118,25 @@ async def test_no_row_of_the_admin_api_reaches_the_canary(
     assert canaries.hits == 0
 
 
+async def test_no_server_of_the_admin_api_reaches_the_canary(
+    govern: Govern, canaries: Canaries, worst_names: None
+) -> None:
+    """One address of each kind, as the server itself and as the document of an API."""
+    gateway = await govern(plugins={"mcp": {"list_seconds": 0}})
+    kept = 0
+    for number, url in enumerate(canaries.urls(urls[len(urls) // 2] for urls in CORPUS.values())):
+        for place_of in ("url", "spec_path"):
+            body = {"server_name": f"s{number}{place_of[0]}", place_of: url}
+            async with gateway.session.post("/v1/mcp/server", json=body) as response:
+                kept += response.status == 201
+                assert response.status < 500
+    async with gateway.session.get("/v1/mcp/server/health") as response:
+        rows = await response.json()
+    assert {row["status"] for row in rows} == {"unhealthy"}
+    assert len(rows) == kept > 2
+    assert canaries.hits == 0
+
+
 async def test_a_whole_gateways_canary_would_notice(govern: Govern, canaries: Canaries, worst_names: None) -> None:
     gateway = await govern(
         routeiq={"egress": {"allow": ["127.0.0.0/8"]}},

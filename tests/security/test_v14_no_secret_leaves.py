@@ -27,6 +27,7 @@ from .served_gateway import serving
 NAMES = (
     "provider", "header", "anthropic", "master", "pepper", "sealing", "scim", "client-secret", "session", "webhook",
     "otel", "unknown-bearer", "malformed", "redis", "variable", "langfuse", "query",
+    "mcp-token", "mcp-header", "mcp-client", "mcp-sealing", "mcp-added", "agent", "agent-sealing", "vault",
 )  # fmt: skip
 # No prefix and no shape that a pattern could know: what hides these is that they are known, or never written.
 CANARY = {
@@ -83,7 +84,8 @@ class Recorder:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-                bodies.append(self.path.encode() + b"\n" + body)
+                if not self.path.startswith(("/mcp", "/token")):  # servers and their tokens: no telemetry
+                    bodies.append(self.path.encode() + b"\n" + body)
                 self.send_response(200)
                 self.send_header("Content-Length", "2")
                 self.end_headers()
@@ -155,8 +157,31 @@ def config(up: ScriptedUpstream, recorder: Recorder, folder: Path) -> dict[str, 
             },
             "scim": {"token": CANARY["scim"]},
         },
+        "mcp": {"encryption_key": CANARY["mcp-sealing"], "list_seconds": 0},
+        "oauth": {
+            "issuers": [{"issuer": "http://127.0.0.1:9", "jwks_url": "http://127.0.0.1:9/jwks"}],
+            "vault_keys": [CANARY["vault"] + "-long-enough"],
+        },
+        "a2a": {
+            "encryption_key": CANARY["agent-sealing"],
+            "agents": {
+                "actor": {
+                    "url": recorder.url,
+                    "auth": {"mode": "static", "headers": {"authorization": f"Bearer {CANARY['agent']}"}},
+                }
+            },
+        },
     }  # fmt: skip
+    client = {"mode": "client_credentials", "client_id": "gw", "client_secret": CANARY["mcp-client"]}
     return {
+        "mcp_servers": {
+            "wiki": {"url": f"{recorder.url}/mcp", "auth_type": "bearer_token", "auth_value": CANARY["mcp-token"]},
+            "git": {"url": f"{recorder.url}/mcp", "static_headers": {"x-token": CANARY["mcp-header"]}},
+            "mail": {
+                "url": f"{recorder.url}/mcp",
+                "auth": {**client, "issuer": recorder.url, "token_url": f"{recorder.url}/token"},
+            },
+        },
         "model_list": [row, claude],
         "general_settings": {"master_key": CANARY["master"]},
         "router_settings": {"num_retries": 0},
@@ -166,6 +191,14 @@ def config(up: ScriptedUpstream, recorder: Recorder, folder: Path) -> dict[str, 
         },
         "routeiq": {"logs": {"level": "debug", "format": "json"}, "plugins": plugins},
     }
+
+
+VERSION = "2026-07-28"
+MODERN = {
+    "io.modelcontextprotocol/protocolVersion": VERSION,
+    "io.modelcontextprotocol/clientCapabilities": {},
+    "io.modelcontextprotocol/clientInfo": {"name": "t", "version": "1"},
+}
 
 
 def asking(path: str, key: str | None, body: bytes, *headers: tuple[str, str], method: str = "POST") -> bytes:
@@ -205,6 +238,7 @@ async def test_no_secret_leaves_a_gateway(
             answers[name] = reply.data
             return reply.data
 
+        assert served.url, served.said.decode()
         made = await raw_exchange(served.url, asking("/key/generate", key, b'{"models": ["fast"]}'))
         virtual = json.loads(made.body)["key"]
         for path in ("/v1/chat/completions", "/v1/messages"):
@@ -255,6 +289,31 @@ async def test_no_secret_leaves_a_gateway(
             if "get" in operations:
                 shown = re.sub(r"\{\w+\}", "fast", path)
                 await ask(f"GET {path}", asking(shown, key, b"", method="GET"))
+        added = {
+            "server_name": "late", "url": "https://late.example/mcp", "auth_type": "bearer_token",
+            "credentials": {"auth_value": CANARY["mcp-added"]},
+        }  # fmt: skip
+        assert b" 201 " in (await ask("added", asking("/v1/mcp/server", key, json.dumps(added).encode())))[:16]
+        for server in ("wiki", "git", "mail", "late"):
+            for method, params in (("tools/list", {}), ("tools/call", {"name": "x", "arguments": {}})):
+                rpc = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**params, "_meta": MODERN}}
+                headers = [("Accept", "application/json, text/event-stream"), ("Mcp-Method", method)]
+                headers += [("Mcp-Protocol-Version", VERSION), *([("Mcp-Name", "x")] if "name" in params else [])]
+                told = await ask(
+                    f"{server} {method}", asking(f"/{server}/mcp", key, json.dumps(rpc).encode(), *headers)
+                )
+                assert b'"error"' in told, told
+        sent = {"messageId": "m", "role": "ROLE_USER", "parts": [{"text": "hello"}]}
+        rpc = {"jsonrpc": "2.0", "id": 1, "method": "SendMessage", "params": {"message": sent}}
+        await ask("agent", asking("/a2a/actor", key, json.dumps(rpc).encode(), ("A2A-Version", "1.0")))
+        for path in (
+            "/v1/mcp/server",
+            "/v1/mcp/server/health",
+            "/v1/mcp/server/wiki",
+            "/v1/mcp/server/late",
+            "/v1/agents",
+        ):
+            await ask(f"told {path}", asking(path, key, b"", method="GET"))
         for decision in re.findall(rb'"decision_id": ?"([^"]+)"', b"".join(answers.values()))[:5]:
             await ask("decision", asking(f"/routeiq/v1/decisions/{decision.decode()}", key, b"", method="GET"))
         assert len(answers) > 150

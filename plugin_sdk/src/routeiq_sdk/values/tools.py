@@ -60,7 +60,11 @@ class ToolResult:
 
 @dataclass(frozen=True, slots=True)
 class ToolDefinition:
-    """What a server says of one of its tools: `definition` in the protocol's own form (an MCP `Tool`, an A2A skill)."""
+    """What a server says of one of its tools: `definition` in the protocol's own form (an MCP `Tool`, an A2A skill).
+
+    What an MCP server says beside its tools comes under the name of a method: a prompt as `prompts/get`, a resource or
+    template as `resources/read`, its `instructions` as `server/discover`.
+    """
 
     protocol: str
     server: str
