@@ -6,6 +6,7 @@ The suite is the server and its authorization server; a person uses it through t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from .client_through_the_gateway import clients
 from .conformance import LEGACY, MODERN, run_client_set
 
 pytestmark = pytest.mark.timeout(420)  # the first test that needs npm's packages waits for them
+
+Shown = Callable[[str, object], None]
 
 EXTENSIONS = {
     "auth/client-credentials-jwt",
@@ -31,9 +34,10 @@ NOT_OFFERED = {
 
 
 @pytest.mark.parametrize(("revision", "count"), [(LEGACY, "18/18"), (MODERN, "32/32")])
-async def test_the_set_holds(tmp_path: Path, revision: str, count: str) -> None:
+async def test_the_set_holds(tmp_path: Path, record_property: Shown, revision: str, count: str) -> None:
     async with clients(tmp_path) as command:
         report = await run_client_set(command, revision)
+    record_property("shown", f"MCP conformance, client set {revision}, through the gateway: {report.count}")
     assert report.passed == report.scored, report.table()
     assert report.count == count
     unscored = [scenario for scenario in report.scenarios if not scenario.scored]

@@ -28,19 +28,24 @@ def assert_whole(report: Report) -> None:
 
 
 @pytest.mark.parametrize("eras", ["both", "modern"])
-async def test_both_sets_hold(gateway, eras) -> None:
+async def test_both_sets_hold(gateway, record_property, eras) -> None:
     async with everything_process(eras) as server:
         gw = await gateway(in_front_of({"everything": server}))
         for revision, count in ((LEGACY, "30/30"), (MODERN, "37/37")):
             report = await run_server_set(f"{gw.url}/suite/mcp", revision)
+            told = f"server set {revision}, through the gateway, server of {eras} era{'s' * (eras == 'both')}"
+            record_property("shown", f"MCP conformance, {told}: {report.count}")
             assert_whole(report)
             assert report.count == count
 
 
-async def test_a_legacy_server_serves_both_but_for_what_it_cannot_know(gateway) -> None:
+async def test_a_legacy_server_serves_both_but_for_what_it_cannot_know(gateway, record_property) -> None:
     async with everything_process("legacy") as server:
         gw = await gateway(in_front_of({"everything": server}))
         report = await run_server_set(f"{gw.url}/suite/mcp", LEGACY)
         assert_whole(report)
         report = await run_server_set(f"{gw.url}/suite/mcp", MODERN)
+        record_property(
+            "shown", f"MCP conformance, server set {MODERN}, through the gateway, server of legacy era: {report.count}"
+        )
         assert {scenario.name for scenario in report.missed} == BEYOND_A_LEGACY_SERVER.keys(), report.table()
