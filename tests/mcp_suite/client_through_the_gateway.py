@@ -77,11 +77,11 @@ class Person:
                 for prompt in (await self._patiently(client.list_prompts)).prompts:
                     await self._patiently(lambda name=prompt.name: client.get_prompt(name, {}))
 
-    async def answer(self, context: Any, asked: Any) -> ElicitResult:
+    async def answer(self, context: Any, params: Any) -> ElicitResult:
         """What the gateway asks for: a page is visited, a form is sent as it came."""
-        if isinstance(asked, ElicitRequestURLParams):
-            return ElicitResult(action="accept" if await self._visit(asked.url) else "decline")
-        return ElicitResult(action="accept", content=_filled(asked.requested_schema, every=True))
+        if isinstance(params, ElicitRequestURLParams):
+            return ElicitResult(action="accept" if await self._visit(params.url) else "decline")
+        return ElicitResult(action="accept", content=_filled(params.requested_schema, every=True))
 
     @asynccontextmanager
     async def _client(self) -> AsyncIterator[Client]:
@@ -219,7 +219,4 @@ async def _main(url: str) -> None:
 
 
 if __name__ == "__main__":
-    # As a module of the package, so that the plugin finds it under its own name.
-    from tests.mcp_suite.client_through_the_gateway import _main as main
-
-    asyncio.run(main(sys.argv[-1]))
+    asyncio.run(_main(sys.argv[-1]))

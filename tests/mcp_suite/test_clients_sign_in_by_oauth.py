@@ -101,7 +101,7 @@ async def start(gateway: StartGateway) -> AsyncIterator[Start]:
                         "plugins": {
                             "governance": {},
                             "oauth": oauth,
-                            "mcp": {"virtual_servers": {"tools": {"servers": ["every"], "prefix": False}}},
+                            "mcp": {"virtual_servers": {name: {"servers": ["every"]} for name in ("tools", "more")}},
                         }
                     },
                 }
@@ -164,6 +164,21 @@ async def test_a_token_does_no_more_than_the_key_that_signed_in(start: Start) ->
     await post(gateway, "/key/delete", keys=[made["key"]])
 
     assert await answers() in (401, 403)
+
+
+async def test_a_token_for_one_virtual_server_opens_no_other(start: Start) -> None:
+    gateway = await start(**OWN)
+    person, storage = Person(with_key((await key_of(gateway, "ann"))["key"], CALLBACK)), Storage()
+    async with connected(gateway.url + "/tools/mcp", person, storage) as client:
+        await client.list_tools()
+    assert storage.tokens is not None
+    bearer = {"authorization": f"Bearer {storage.tokens.access_token}"}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+    for path in ("/more/mcp", "/mcp", "/every/mcp"):
+        async with gateway.session.post(path, json=body, headers=bearer) as response:
+            assert response.status == 401, path
+            metadata = f"{gateway.url}/.well-known/oauth-protected-resource{path}"
+            assert metadata in response.headers["www-authenticate"]
 
 
 async def test_by_a_companys_server(start: Start) -> None:

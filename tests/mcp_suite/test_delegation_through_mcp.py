@@ -231,7 +231,7 @@ async def test_what_each_version_of_the_protocol_is_told(world: World) -> None:
 
 async def asked_in(world: World, version: str) -> dict[str, Any]:
     """The first word to a client of this version that calls a tool, and can be asked as far as its version knows."""
-    capabilities = {"elicitation": {} if version < "2025-11" else {"form": {}, "url": {}}}
+    capabilities: dict[str, Any] = {"elicitation": {} if version < "2025-11" else {"form": {}, "url": {}}}
     headers = {
         "authorization": f"Bearer {world.keys['alice']}",
         "accept": "application/json, text/event-stream",

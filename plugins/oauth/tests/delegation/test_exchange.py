@@ -47,7 +47,7 @@ async def test_what_was_exchanged_ends_with_the_callers_own_token(
     open_gateway: Open, server: AuthorizationServer, upstream: Upstream
 ) -> None:
     running = await open_gateway({"a": {"url": upstream.url, "auth": EXCHANGE}})
-    ending = server.caller_token("alice", exp=int(time.time()) + 1)
+    ending = server.caller_token("alice", exp=int(time.time()) + 10)
     assert (await call(running, "a", ending)).status_code == 200
     ended = server.caller_token("alice", exp=int(time.time()) - 5)
     refused = await call(running, "a", ended)
