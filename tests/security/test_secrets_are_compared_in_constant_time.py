@@ -42,6 +42,7 @@ ALLOWED = {
     ("plugins/routing-ml/src/routeiq_routing_ml/artifact/versions.py", "digest != self.digest"): _FILES,
     ("plugins/routing-ml/src/routeiq_routing_ml/serving/learning.py", "known[0] == loaded.digest"): _FILES,
     ("plugins/routing-ml/src/routeiq_routing_ml/serving/learning.py", "known[0] != scored.digest"): _FILES,
+    ("plugins/skills/src/routeiq_skills/store/snapshot.py", "known.digest == skill.digest"): _FILES,
     ("plugins/routing-ml/src/routeiq_routing_ml/serving/loading.py", "before.digest == loaded.digest"): _FILES,
 }
 

@@ -149,8 +149,9 @@ def _is_built(node: ast.expr, constants: set[str]) -> bool:
 OF_ONE_CONSTANT = {
     ("core/src/routeiq/state/sql_sqlite.py", "f'PRAGMA {pragma}'"),
     ("plugins/governance/src/routeiq_governance/store/database.py", "f'PRAGMA {pragma}'"),
+    ("plugins/oauth/src/routeiq_oauth/vault/database.py", "f'PRAGMA {pragma}'"),
 }
-"""SQLite takes no parameter in a PRAGMA; both go through a tuple of constants in the same module."""
+"""SQLite takes no parameter in a PRAGMA; all go through a tuple of constants in the same module."""
 
 
 def test_no_statement_is_put_together_from_text() -> None:

@@ -177,6 +177,10 @@ OWN_TEMPLATES = {
     ("core/src/routeiq/routes/llm.py", ".format"),  # forms of paths, constants of the module
     ("core/src/routeiq/telemetry/logs.py", ".format"),  # a formatter of log records is asked, no text is formatted
     ("plugins/guard-external/src/routeiq_guard_external/contracts/model.py", ".format"),  # a constant of the module
+    (
+        "plugins/oauth/src/routeiq_oauth/pages/html.py",
+        ".format_map",
+    ),  # pages of ours: constants, what goes in is escaped
     ("plugins/oidc/src/routeiq_oidc/login/routes.py", ".format"),  # a page of ours with escaped text in it
     ("plugins/prometheus/src/routeiq_prometheus/litellm_labels.py", ".format"),  # names of series, constants
 }

@@ -24,6 +24,7 @@ _OPTIONAL = {
     "httptools",
     "colorama",
     "sniffio",
+    "python_multipart",
 }  # used by others where they happen to be installed
 GOLDEN = Path(__file__).parent / "golden" / "imported_at_start.txt"
 
