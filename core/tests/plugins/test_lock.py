@@ -8,8 +8,10 @@ import json
 import py_compile
 import sys
 from collections.abc import Iterator
+from importlib.machinery import FileFinder, SourceFileLoader
 from importlib.metadata import Distribution
 from pathlib import Path, PurePosixPath
+from types import CodeType
 
 import pytest
 
@@ -163,6 +165,22 @@ def test_a_compiled_copy_is_not_run_in_place_of_its_source(held: None, site, fou
     held_to(lock, found)
     assert importlib.import_module("routeiq_vault").It != 1
     assert not hasattr(sys, "stolen")
+
+
+def test_a_loader_that_a_library_put_in_place_of_pythons_is_not_used(held: None, found: Found, lock: Path) -> None:
+    class Others(SourceFileLoader):
+        def get_code(self, fullname: str) -> CodeType:
+            raise AssertionError("it was asked")
+
+    hook = FileFinder.path_hook((Others, [".py"]))
+    sys.path_hooks.insert(0, hook)
+    sys.path_importer_cache.clear()
+    try:
+        held_to(lock, found)
+        assert importlib.import_module("routeiq_vault").It
+    finally:
+        sys.path_hooks.remove(hook)
+        sys.path_importer_cache.clear()
 
 
 def test_a_package_laid_over_a_module_is_not_run(held: None, site, found: Found, lock: Path) -> None:

@@ -78,7 +78,7 @@ class _Finder(MetaPathFinder):
         digest = self._files.digests.get(place)
         if digest is None:
             raise ImportError(f"{place} is not a file that the lock covers", name=fullname, path=place)
-        if type(spec.loader) is SourceFileLoader:
+        if isinstance(spec.loader, SourceFileLoader):  # one that some library put in its place, too: it is not used
             spec.loader = _FromSource(fullname, place, digest)
         elif isinstance(spec.loader, ExtensionFileLoader):
             _same(place, spec.loader.get_data(place), digest)
