@@ -50,7 +50,7 @@ class ScriptedUpstream(Http1Server):
         """How many scripted replies no request has taken."""
         return len(self._script) + sum(map(len, self._script_by_model.values()))
 
-    async def until_requests(self, number: int = 1, *, timeout: float = 5.0) -> RecordedRequest:
+    async def until_requests(self, number: int = 1, *, timeout: float = 20.0) -> RecordedRequest:
         """Wait until this many requests have arrived whole; returns the last of them."""
         await self.until(lambda: len(self.requests) >= number, timeout=timeout)
         return self.requests[number - 1]
