@@ -74,13 +74,13 @@ class Http1Server(ABC):
         if self._failures and error is None:
             raise ExceptionGroup("the test server failed to answer", self._failures)
 
-    async def until(self, condition: Callable[[], bool], *, timeout: float = 5.0) -> None:
+    async def until(self, condition: Callable[[], bool], *, timeout: float = 20.0) -> None:
         """Wait until `condition` holds, looked at again after each event here; TimeoutError if it never does."""
         async with asyncio.timeout(timeout):
             while not condition():
                 await self._changed.wait()
 
-    async def until_idle(self, *, timeout: float = 5.0) -> None:
+    async def until_idle(self, *, timeout: float = 20.0) -> None:
         """Wait until no client has a connection open."""
         await self.until(lambda: not self._connections, timeout=timeout)
 
