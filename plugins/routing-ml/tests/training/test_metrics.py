@@ -10,7 +10,7 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -150,6 +150,7 @@ def test_where_nothing_can_be_gained_the_gap_is_zero() -> None:
 
 
 @given(tables)
+@example((np.full((8, 2), 0.25), np.full((8, 2), 2.7067746)))
 def test_no_router_beats_the_oracle(table: tuple[metrics.Array, metrics.Array]) -> None:
     quality, cost = table
     best = metrics.best_single(quality, cost)

@@ -122,8 +122,11 @@ def aiq(points: npt.ArrayLike, low: float, high: float) -> float:
     left of it nothing is reached, which counts as 0. A range of no width yields the hull's quality at `low`.
     """
     corners = hull(points)
-    if high <= low:
-        return _quality_at(corners, low)
+    rounding = _TIE * max(1.0, abs(high))
+    if (
+        high - low <= rounding
+    ):  # means of equal costs differ in their last digit, and left of the hull nothing is reached
+        return _quality_at(corners, low + rounding)
     inside = corners[(corners[:, 0] > low) & (corners[:, 0] < high), 0]
     edges = np.concatenate([[max(low, min(corners[0, 0], high))], inside, [high]])
     values = np.array([_quality_at(corners, cost) for cost in edges])
