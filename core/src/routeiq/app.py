@@ -227,30 +227,24 @@ class App:
         )
         place = Place(runtime.shared.in_flight)
         exchange = Exchange(runtime, ctx, params, scope.get("query_string", b""), receive, send, place.leave)
-        if route is None:
-            await _not_found(exchange, known_path=found is not None)
-            return
-        if route.access == "public":
-            try:
-                await _answer(exchange, route)
-            finally:
-                await exchange.close()
-            return
-        if not place.enter():
-            refusal = runtime.services.errors.overloaded(_RETRY_SECONDS)
-            if route.access == "road":
-                await runtime.road.refuse(ctx, route.surface, send, refusal)
-            else:
-                await _refuse(exchange, route, refusal)
-            return
         try:
-            if route.access == "road":
+            if route is None:
+                await _not_found(exchange, known_path=found is not None)
+            elif route.access == "public":
+                await _answer(exchange, route)
+            elif not place.enter():
+                refusal = runtime.services.errors.overloaded(_RETRY_SECONDS)
+                if route.access == "road":
+                    await runtime.road.refuse(ctx, route.surface, send, refusal)
+                else:
+                    await _refuse(exchange, route, refusal)
+            elif route.access == "road":
                 await route.endpoint(exchange)
             else:
                 await _answer(exchange, route)
         finally:
             place.leave()
-            await exchange.close()
+            exchange.close()
 
 
 def _credential(headers: Headers, runtime: Runtime) -> Secret | None:

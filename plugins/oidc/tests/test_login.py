@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from routeiq_oidc.login.flow import is_local
-from routeiq_oidc.login.sealing import Sealer, kept_secret
+from routeiq_oidc.login.sealing import Sealer, session_secret
 from routeiq_sdk import Secret
 from routeiq_sdk.values.directory import DirectoryUser
 from routeiq_testkit.gateway import TestGateway
@@ -230,9 +230,9 @@ def test_what_is_sealed_opens_only_unchanged_and_for_its_purpose() -> None:
 
 
 def test_the_kept_secret_is_the_same_for_all_and_nobody_elses_to_read(tmp_path: Any) -> None:
-    first = kept_secret(tmp_path)
+    first = session_secret(tmp_path)
     assert len(first.reveal()) == 64
-    assert kept_secret(tmp_path) == first
+    assert session_secret(tmp_path) == first
     (file,) = tmp_path.iterdir()
     assert file.stat().st_mode & 0o077 == 0
 

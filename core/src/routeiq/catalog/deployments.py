@@ -15,7 +15,7 @@ from typing import Any
 from routeiq.catalog.gateway_keys import GATEWAY, PROVIDER_SDK, matches
 from routeiq.catalog.price_map import abilities
 from routeiq.catalog.prices import PriceBook
-from routeiq.catalog.providers import NATIVE, Provider, split_model
+from routeiq.catalog.providers import FOREIGN, NATIVE, Provider, split_model
 from routeiq.config.rows import LitellmParams, ModelRow
 from routeiq_sdk import Deployment, Secret
 
@@ -67,7 +67,7 @@ def deployment_of(
     what rows without a word of their own get, `foreign` the providers that plugins serve."""
     params, info = row.litellm_params, row.model_info
     provider, model, native = provider_of(params)
-    others = f"plugin:{provider}" if provider in foreign else "litellm"
+    others = FOREIGN + provider if provider in foreign else "litellm"
     facts = prices.facts(provider, info.base_model or model)
     key = params.api_key
     # The gateway's own key goes to an address of the operator's, or to the provider's.

@@ -22,6 +22,9 @@ class Provider:
     auth: str = "bearer"
 
 
+FOREIGN = "plugin:"
+"""What the wire of a provider that a plugin brings begins with; the provider's name follows."""
+
 _OPENAI = {
     "openai": ("https://api.openai.com/v1", "OPENAI_API_KEY"),
     "text-completion-openai": ("https://api.openai.com/v1", "OPENAI_API_KEY"),

@@ -27,7 +27,7 @@ from routeiq.upstream.base import Whole
 from routeiq.wires.body import Body, Malformed, as_raw, read_fields, value_of, write_fields
 from routeiq.wires.reading import Untranslatable
 from routeiq.wires.text import estimate_tokens
-from routeiq_sdk import Context, Reject, Replace, RequestError, Usage
+from routeiq_sdk import Context, RequestError, Usage
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
@@ -160,15 +160,10 @@ class Delivery:
         if not guards:
             return out
         document = orjson.loads(out)
-        async with gates.Stage(guards, self._ctx, self._services.errors) as stage:
-            for call in stage:
-                verdict = await gates.verdict(call, self._ctx, document)
-                if isinstance(verdict, Reject):
-                    raise gates.refusal(verdict)
-                if isinstance(verdict, Replace):
-                    out = orjson.dumps(dict(verdict.body))
-                    document = orjson.loads(out)
-        return out
+        passed = await gates.guarded(
+            guards, self._ctx, self._services.errors, document, lambda _, body: orjson.loads(orjson.dumps(dict(body)))
+        )
+        return out if passed is document else orjson.dumps(passed)
 
     async def _stream(self, served: Served, body: Body, plan: Plan) -> None:
         stream = served.reply

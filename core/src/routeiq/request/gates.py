@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 import structlog
 
@@ -21,7 +21,11 @@ from routeiq_sdk import Context, Event, Principal, Reject, Replace, RequestError
 
 log = structlog.get_logger("routeiq.gates")
 
+V = TypeVar("V")
+
 STAGE_SECONDS = 30.0
+_TRIES = 6
+_PAUSE_SECONDS = 0.1
 _ANSWERS: Mapping[str, tuple[type, ...]] = {
     "authenticate": (Principal, Reject),
     "authorize_action": (bool, Reject),
@@ -164,6 +168,39 @@ async def any_objection(calls: Sequence[Call], ctx: Context, errors: Errors, *ar
             if isinstance(answer, Reject):
                 return answer
     return None
+
+
+async def guarded(
+    calls: Sequence[Call],
+    ctx: Context,
+    errors: Errors,
+    value: V,
+    put: Callable[[V, Mapping[str, Any]], V],
+    *before: Any,
+) -> V:
+    """`value` as the guards leave it: each is asked in order, after `before`, and sees what earlier ones replaced, as
+    `put` makes it of their body. A failure refuses the request. Raises `RequestError` when one rejects."""
+    if calls:
+        async with Stage(calls, ctx, errors) as stage:
+            for call in stage:
+                answer = await verdict(call, ctx, *before, value)
+                if isinstance(answer, Reject):
+                    raise refusal(answer)
+                if isinstance(answer, Replace):
+                    value = put(value, answer.body)
+    return value
+
+
+async def ask_until_done(call: Call, ctx: Context, *args: Any) -> None:
+    """Ask a hook whose failure is tried again, each time after a longer pause, until the tries are used up."""
+    for number in range(_TRIES):
+        try:
+            await ask_until(deadline(), call, ctx, *args)
+        except Exception as error:
+            failed(call, ctx, error)
+            await asyncio.sleep(_PAUSE_SECONDS * 2**number)
+        else:
+            return
 
 
 async def any_objection_heard(calls: Sequence[Call], ctx: Context) -> Reject | None:

@@ -13,9 +13,6 @@ from routeiq.request import gates
 from routeiq.telemetry.background import Background
 from routeiq_sdk import Context
 
-_TRIES = 6
-_PAUSE_SECONDS = 0.1
-
 
 class Settlement:
     """Calls the `settle` hooks in the background, each until it succeeds or the tries are used up."""
@@ -31,14 +28,4 @@ class Settlement:
     async def _settle(self, ctx: Context) -> None:
         dispatched = any(outcome.dispatched for outcome in ctx.attempts)
         usage = ctx.usage if dispatched else None
-        await asyncio.gather(*(self._one(call, ctx, usage) for call in self._calls))
-
-    async def _one(self, call: Call, ctx: Context, usage: object) -> None:
-        for number in range(_TRIES):
-            try:
-                await gates.ask_until(gates.deadline(), call, ctx, usage)
-            except Exception as error:
-                gates.failed(call, ctx, error)
-                await asyncio.sleep(_PAUSE_SECONDS * 2**number)
-            else:
-                return
+        await asyncio.gather(*(gates.ask_until_done(call, ctx, usage) for call in self._calls))

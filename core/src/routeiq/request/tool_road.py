@@ -20,10 +20,10 @@ from routeiq.plugins.compiled import Pipeline
 from routeiq.request import gates
 from routeiq.request.services import Commit
 from routeiq.telemetry.background import Background
-from routeiq_sdk import Context, Event, Reject, Replace, RequestError
-from routeiq_sdk.events import GuardV1, ToolCallV1
+from routeiq_sdk import Context, Event, RequestError
+from routeiq_sdk.events import ToolCallV1
 from routeiq_sdk.events.contract import moment
-from routeiq_sdk.events.guard import GUARD_HOOKS
+from routeiq_sdk.events.of_record import guard_of
 from routeiq_sdk.values.tools import ToolCall, ToolDefinition, ToolResult
 from routeiq_sdk.values.trace import new_span_id
 
@@ -31,8 +31,6 @@ Outcome = Literal["ok", "tool_error", "refused", "failed", "timeout"]
 Run = Callable[[ToolCall], Awaitable[ToolResult]]
 
 _NUMBER = "routeiq.request.tool_road"
-_SETTLE_TRIES = 6
-_SETTLE_PAUSE_SECONDS = 0.1
 
 
 class ToolRoad:
@@ -76,16 +74,11 @@ class ToolRoad:
 
     async def guard_definition(self, ctx: Context, definition: ToolDefinition) -> Mapping[str, Any]:
         """The definition as the guards leave it. Raises `RequestError`."""
-        guards = self._pipeline.guard_tool_definition
-        if guards:
-            async with gates.Stage(guards, ctx, self._errors) as stage:
-                for call in stage:
-                    verdict = await gates.verdict(call, ctx, definition)
-                    if isinstance(verdict, Reject):
-                        raise gates.refusal(verdict)
-                    if isinstance(verdict, Replace):
-                        definition = replace(definition, definition=verdict.body)
-        return definition.definition
+        calls = self._pipeline.guard_tool_definition
+        passed = await gates.guarded(
+            calls, ctx, self._errors, definition, lambda told, body: replace(told, definition=body)
+        )
+        return passed.definition
 
     async def call(self, ctx: Context, call: ToolCall, run: Run) -> ToolResult:
         """Walk a call to its end. Raises `RequestError` for a refusal, and what `run` raised."""
@@ -124,7 +117,9 @@ class ToolRoad:
                 param="name",
                 code="tool_access_denied",
             )
-        walk.call = call = await self._guarded(ctx, call)
+        walk.call = call = await gates.guarded(
+            self._pipeline.guard_tool_call, ctx, self._errors, call, lambda asked, body: replace(asked, arguments=body)
+        )
         if self._pipeline.reserve_tool_call:
             walk.reserved = True
             reject = await gates.any_objection(self._pipeline.reserve_tool_call, ctx, self._errors, call, walk.id)
@@ -137,28 +132,12 @@ class ToolRoad:
             walk.ended = time.perf_counter()
         return await self.guard_result(ctx, call, result)
 
-    async def _guarded(self, ctx: Context, call: ToolCall) -> ToolCall:
-        if self._pipeline.guard_tool_call:
-            async with gates.Stage(self._pipeline.guard_tool_call, ctx, self._errors) as stage:
-                for each in stage:
-                    verdict = await gates.verdict(each, ctx, call)
-                    if isinstance(verdict, Reject):
-                        raise gates.refusal(verdict)
-                    if isinstance(verdict, Replace):
-                        call = replace(call, arguments=verdict.body)
-        return call
-
     async def guard_result(self, ctx: Context, call: ToolCall, result: ToolResult) -> ToolResult:
         """A result as the guards leave it. Raises `RequestError`."""
-        if self._pipeline.guard_tool_result:
-            async with gates.Stage(self._pipeline.guard_tool_result, ctx, self._errors) as stage:
-                for each in stage:
-                    verdict = await gates.verdict(each, ctx, call, result)
-                    if isinstance(verdict, Reject):
-                        raise gates.refusal(verdict)
-                    if isinstance(verdict, Replace):
-                        result = replace(result, content=verdict.body)
-        return result
+        calls = self._pipeline.guard_tool_result
+        return await gates.guarded(
+            calls, ctx, self._errors, result, lambda given, body: replace(given, content=body), call
+        )
 
     async def _tell(self, ctx: Context, walk: _Walk, outcome: Outcome, kind: str | None, *, wait: bool = True) -> None:
         """Settle and record. Raises `RequestError` when a record that must be durable could not be written."""
@@ -179,34 +158,21 @@ class ToolRoad:
             return
         principal = ctx.identified
         for number, ruling in enumerate(ctx.rulings[walk.rulings :], start=1):
-            if ruling.hook in GUARD_HOOKS:
-                told = GuardV1(
-                    event_id=f"{walk.id}-guard-{number}",
-                    timestamp_utc=moment(walk.at),
-                    request_id=ctx.request_id,
-                    trace_id=ctx.trace.trace_id,
-                    guard=ruling.plugin,
-                    stage=ruling.hook,  # type: ignore[arg-type]
-                    action=ruling.action,  # type: ignore[arg-type]
-                    status=ruling.status,
-                    reason=ruling.reason,
-                    principal=principal.id if principal is not None else None,
-                    team=principal.team if principal is not None else None,
-                )
+            told = guard_of(
+                ruling,
+                event_id=f"{walk.id}-guard-{number}",
+                at=walk.at,
+                request_id=ctx.request_id,
+                trace_id=ctx.trace.trace_id,
+                principal=principal.id if principal is not None else None,
+                team=principal.team if principal is not None else None,
+            )
+            if told is not None:
                 self._emit(told.event(walk.at))
 
     async def _settle(self, ctx: Context, walk: _Walk, outcome: Outcome) -> None:
-        await asyncio.gather(*(self._settle_one(call, ctx, walk, outcome) for call in self._pipeline.settle_tool_call))
-
-    async def _settle_one(self, call: Any, ctx: Context, walk: _Walk, outcome: Outcome) -> None:
-        for number in range(_SETTLE_TRIES):
-            try:
-                await gates.ask_until(gates.deadline(), call, ctx, walk.call, walk.id, walk.called is not None, outcome)
-            except Exception as error:
-                gates.failed(call, ctx, error)
-                await asyncio.sleep(_SETTLE_PAUSE_SECONDS * 2**number)
-            else:
-                return
+        told = (walk.call, walk.id, walk.called is not None, outcome)
+        await asyncio.gather(*(gates.ask_until_done(call, ctx, *told) for call in self._pipeline.settle_tool_call))
 
 
 class _Walk:

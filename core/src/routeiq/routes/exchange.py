@@ -105,7 +105,7 @@ class Exchange:
             self._gone = asyncio.get_running_loop().create_task(self._watch())
         await asyncio.shield(self._gone)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Stop watching the client."""
         if self._gone is not None:
             self._gone.cancel()

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from routeiq.catalog.providers import NATIVE
+from routeiq.catalog.providers import FOREIGN, NATIVE
 from routeiq.egress import Egress
 from routeiq.upstream import litellm_request
 from routeiq.upstream.anthropic import AnthropicCodec
 from routeiq.upstream.base import Adapter, Codec
 from routeiq.upstream.exchange import HttpAdapter, Target
-from routeiq.upstream.foreign import PREFIX, WIRES, ForeignAdapter
+from routeiq.upstream.foreign import WIRES, ForeignAdapter
 from routeiq.upstream.mock import MockAdapter
 from routeiq.upstream.openai import OpenAICodec
 from routeiq_sdk import ConfigError, Deployment
@@ -39,7 +39,7 @@ class Adapters:
         self._codecs = {codec.wire: codec for codec in _CODECS}
         self.by_wire: dict[str, Adapter] = {"mock": MockAdapter()}
         for provider, adapter in foreign.items():
-            self.by_wire[PREFIX + provider] = ForeignAdapter(adapter)
+            self.by_wire[FOREIGN + provider] = ForeignAdapter(adapter)
         for codec in _CODECS:
             mine = {d.id: target_of(d, untrusted=d.id in untrusted) for d in deployments if d.wire == codec.wire}
             if mine:
@@ -56,7 +56,7 @@ class Adapters:
         codec = self._codecs.get(deployment.wire)
         if codec is not None:
             return codec.accepts(client_wire)
-        if deployment.wire.startswith(PREFIX):
+        if deployment.wire.startswith(FOREIGN):
             return client_wire in WIRES
         return client_wire in (litellm_request.WIRES if deployment.wire == "litellm" else _MOCK_WIRES)
 

@@ -22,8 +22,6 @@ from routeiq_sdk.gateway import ModelAdapter
 T = TypeVar("T")
 
 WIRES = frozenset({"openai-chat", "anthropic-messages"})
-PREFIX = "plugin:"
-"""What the wire of such a deployment begins with; the provider's name follows."""
 
 
 class AdapterRegistry:

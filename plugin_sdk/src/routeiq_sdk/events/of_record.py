@@ -26,6 +26,7 @@ from routeiq_sdk.events.guard import GUARD_HOOKS, GuardV1
 from routeiq_sdk.events.usage import UsageV1
 from routeiq_sdk.values.decision import Candidate, Decision
 from routeiq_sdk.values.records import Record
+from routeiq_sdk.values.verdict import Ruling
 
 _TOLD_ELSEWHERE = frozenset({"experiment", "features", "feature_reference", "policy", "profile", "query_length"})
 _NOBODY = "0" * 32
@@ -81,20 +82,45 @@ def admission_of(record: Record) -> AdmissionV1 | None:
 def guards_of(record: Record) -> Iterator[GuardV1]:
     """One event for each objection of a guard."""
     for number, ruling in enumerate(record.rulings, start=1):
-        if ruling.hook in GUARD_HOOKS:
-            yield GuardV1(
-                event_id=f"{record.request_id}-guard-{number}",
-                timestamp_utc=moment(record.at),
-                request_id=record.request_id,
-                trace_id=_trace_id(record),
-                guard=ruling.plugin,
-                stage=cast(Any, ruling.hook),
-                action=cast(Any, ruling.action),
-                status=ruling.status,
-                reason=ruling.reason,
-                principal=record.principal,
-                team=record.team,
-            )
+        told = guard_of(
+            ruling,
+            event_id=f"{record.request_id}-guard-{number}",
+            at=record.at,
+            request_id=record.request_id,
+            trace_id=_trace_id(record),
+            principal=record.principal,
+            team=record.team,
+        )
+        if told is not None:
+            yield told
+
+
+def guard_of(
+    ruling: Ruling,
+    *,
+    event_id: str,
+    at: int,
+    request_id: str,
+    trace_id: str,
+    principal: str | None,
+    team: str | None,
+) -> GuardV1 | None:
+    """The event of one objection, made at `at` (Unix nanoseconds); `None` for one that is no guard's."""
+    if ruling.hook not in GUARD_HOOKS:
+        return None
+    return GuardV1(
+        event_id=event_id,
+        timestamp_utc=moment(at),
+        request_id=request_id,
+        trace_id=trace_id,
+        guard=ruling.plugin,
+        stage=cast(Any, ruling.hook),
+        action=cast(Any, ruling.action),
+        status=ruling.status,
+        reason=ruling.reason,
+        principal=principal,
+        team=team,
+    )
 
 
 def attempts_of(record: Record) -> Iterator[AttemptV1]:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 from routeiq_sdk import RouteIQError, Secret
+from routeiq_sdk.kept import kept_secret
 
 _NONCE = 12
 
@@ -46,23 +46,4 @@ def open_sealer(configured: Secret | None, folder: Path) -> Sealer:
     """The sealer of the configured secret, or of one kept in `folder`."""
     if configured is not None:
         return Sealer(configured.reveal().encode())
-    return Sealer(kept(folder / "seal.key", lambda: os.urandom(32).hex().encode()))
-
-
-def kept(path: Path, make: Callable[[], bytes]) -> bytes:
-    """What a file holds that only this user can read; made when it is not there, by one of several workers."""
-    if not path.exists():
-        draft = path.with_name(f"{path.name}.{os.getpid()}")
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        try:
-            os.write(handle, make())
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        try:
-            os.link(draft, path)  # whole, and only one worker's
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    return path.read_bytes()
+    return Sealer(kept_secret(folder / "seal.key"))

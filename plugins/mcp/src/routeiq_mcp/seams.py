@@ -5,8 +5,8 @@ Everything here is without a wire: the door speaks to clients, upstreams speak t
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from routeiq_sdk import Context
@@ -143,14 +143,3 @@ class Faces(Protocol):
 
     def find(self, ctx: Context, server: str | None) -> Face | None:
         """The face at `/{server}/mcp`, or at `/mcp` for `None`; `None` when nobody is there, or not for this caller."""
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page of a list and where it goes on."""
-
-    items: Sequence[Json]
-    next_cursor: str | None = None
-    ttl_ms: int | None = None
-    private: bool = True
-    more: Json = field(default_factory=dict)

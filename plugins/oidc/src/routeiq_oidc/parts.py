@@ -14,7 +14,7 @@ from routeiq_oidc.answers import away, refused, store_away
 from routeiq_oidc.config import Login, OidcConfig, Scim
 from routeiq_oidc.login.flow import Flow
 from routeiq_oidc.login.routes import Browser
-from routeiq_oidc.login.sealing import kept_secret
+from routeiq_oidc.login.sealing import session_secret
 from routeiq_oidc.login.session import Sessions
 from routeiq_oidc.people.identity import identity_of
 from routeiq_oidc.people.removed import Removed
@@ -97,7 +97,7 @@ class Parts:
         provider = next(
             each for each in self.verifier.providers if each.trust.name == login.issuer or login.issuer is None
         )
-        secret = login.session_secret or kept_secret(self._gateway.data_dir)
+        secret = login.session_secret or session_secret(self._gateway.data_dir)
         secure = urlsplit(login.public_url).scheme == "https"
         sessions = Sessions(secret, minutes=login.session_minutes, secure=secure, gateway=self._gateway)
         flow = Flow(login, provider, self.verifier, secret, self._gateway)

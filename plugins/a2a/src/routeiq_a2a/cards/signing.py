@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from routeiq_a2a.sealing import kept
 from routeiq_sdk import PluginError, Secret
+from routeiq_sdk.kept import kept_secret
 
 JWKS_PATH = "/.well-known/jwks-a2a.json"
 _ALGORITHM = "ES256"
@@ -62,7 +62,7 @@ def open_signer(configured: Secret | None, folder: Path) -> CardSigner:
     """The signer of the configured key, or of one kept in `folder`. Raises `PluginError`."""
     if configured is not None:
         return CardSigner(configured.reveal().encode())
-    return CardSigner(kept(folder / "card-signing.pem", _new_key))
+    return CardSigner(kept_secret(folder / "card-signing.pem", _new_key))
 
 
 def _new_key() -> bytes:

@@ -65,7 +65,7 @@ def translated(agent: Agent, error: BaseException) -> BaseException:
         return error
     if isinstance(error, A2AClientError):
         return InvalidAgentResponseError(f"The agent {name!r} did not answer as A2A asks.")
-    if isinstance(error, (MethodNotFoundError, NotImplementedError)):
+    if isinstance(error, (MethodNotFoundError, NotImplementedError)):  # the library's own word for what 0.3 has not
         return UnsupportedOperationError(f"The agent {name!r} does not know this operation.")
     if isinstance(error, A2AError) and type(error) in JSON_RPC_ERROR_CODE_MAP:
         return type(error)(str(error.message)[:_LONGEST_MESSAGE])

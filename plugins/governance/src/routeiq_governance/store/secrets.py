@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from routeiq_sdk import PluginError, RouteIQError, Secret
+from routeiq_sdk.kept import kept_secret
 
 _FILE = "secret"
 _NONCE = 12
@@ -94,21 +94,7 @@ def _verifier(pepper: bytes, text: str) -> str:
 
 
 def _kept(path: Path) -> bytes:
-    """The secret in a file that only this user can read; made when it is not there, by one of several workers."""
-    if not path.exists():
-        draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_hex(32).encode())
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass  # another worker was first: its secret counts
-        finally:
-            draft.unlink()
-    text = path.read_bytes().strip()
+    text = kept_secret(path)
     if len(text) < _SHORTEST:
         raise PluginError("governance", f"{path} holds no secret", mend="restore it from a copy")
     return text

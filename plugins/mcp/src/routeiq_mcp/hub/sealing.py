@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 from pathlib import Path
 
 from routeiq_sdk import Gateway, PluginError, RouteIQError, Secret
+from routeiq_sdk.kept import kept_secret
 
 _FILE = "secret"
 _NONCE = 12
@@ -69,21 +69,7 @@ async def door_key(configured: Secret | None, gateway: Gateway) -> bytes:
 
 
 def _kept(path: Path) -> bytes:
-    """The secret in a file that only this user can read; made when it is not there, by one of several workers."""
-    if not path.exists():
-        draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_hex(32).encode())
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass  # another worker was first: its secret counts
-        finally:
-            draft.unlink()
-    text = path.read_bytes().strip()
+    text = kept_secret(path)
     if len(text) < _SHORTEST:
         raise PluginError("mcp", f"{path} holds no secret", mend="restore it from a copy")
     return text

@@ -18,9 +18,6 @@ KNOWN: Final = LEGACY + MODERN
 LATEST_LEGACY: Final = LEGACY[-1]
 LATEST_MODERN: Final = MODERN[-1]
 
-UNSAID: Final = "2025-03-26"
-"""What a legacy HTTP client speaks that sends no `MCP-Protocol-Version`."""
-
 _ORDER: Final = {version: place for place, version in enumerate(KNOWN)}
 
 

@@ -109,10 +109,6 @@ class Delegations:
         """A user is gone: drop and revoke what was kept for them; returns how many grants there were."""
         return await self._revoker.end(await self._store.of_user(f"user:{user}"))
 
-    async def forget_key(self, id: str) -> int:
-        """A key without a user is gone."""
-        return await self._revoker.end(await self._store.of_user(f"key:{id}"))
-
     async def _token(self, ctx: Context, delegate: Delegate, refused: Challenge | None) -> Secret:
         mode = delegate.auth.mode
         if delegate.auth.per_user and ctx.principal.id == _NOBODY:

@@ -5,8 +5,6 @@ What tokens say is told in `issuing`.
 
 from __future__ import annotations
 
-import os
-import secrets
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from joserfc.jwk import ECKey
 from routeiq_oauth.resource.jwk import Key
 from routeiq_oauth.server.config import AuthorizationServer
 from routeiq_sdk import PluginError
+from routeiq_sdk.kept import kept_secret
 
 ALGORITHM = "ES256"
 _FILE = "signing.pem"
@@ -60,7 +59,7 @@ def open_keys(config: AuthorizationServer, folder: Path, plugin: str) -> Signing
         signing = _read(config.signing_key.reveal(), "signing_key", plugin)
     else:
         path = folder / _FILE
-        signing = _read(_kept(path), str(path), plugin)
+        signing = _read(kept_secret(path, _new_key).decode("ascii"), str(path), plugin)
     if not signing.is_private:
         raise PluginError(plugin, "authorization_server.signing_key is a public key.", mend="name the private one")
     return SigningKeys(signing, tuple(_read(key.reveal(), "previous_keys", plugin) for key in config.previous_keys))
@@ -81,19 +80,5 @@ def _public(key: ECKey) -> dict[str, Any]:
     return {name: value for name, value in key.as_dict(private=False).items() if name in ("kty", "crv", "x", "y")}
 
 
-def _kept(path: Path) -> str:
-    """The key in a file that only this user can read; made by the first of several workers."""
-    if not path.exists():
-        draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(ECKey.generate_key("P-256").as_pem(private=True))
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass  # another worker was first: its key counts
-        finally:
-            draft.unlink()
-    return path.read_text(encoding="ascii")
+def _new_key() -> bytes:
+    return ECKey.generate_key("P-256").as_pem(private=True)

@@ -9,7 +9,6 @@ import hashlib
 import hmac
 import json
 import os
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from routeiq_sdk import PluginError, RouteIQError, Secret
+from routeiq_sdk.kept import kept_secret
 
 _FILE = "vault.key"
 _NONCE = 12
@@ -90,22 +90,7 @@ def open_keyring(configured: Sequence[Secret], folder: Path, *, shared: bool, pl
 
 
 def _kept(path: Path, plugin: str) -> bytes:
-    """The key in a file that only this user can read; made by the first of several workers."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_hex(32).encode())
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass  # another worker was first: its key counts
-        finally:
-            draft.unlink()
-    text = path.read_bytes().strip()
+    text = kept_secret(path)
     if len(text) < _SHORTEST:
         raise PluginError(plugin, f"{path} holds no key", mend="restore it from a copy")
     return text

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from routeiq_sdk import Secret
+from routeiq_sdk.kept import kept_secret
 
 _NONCE = 12
 _LONGEST = 4096
@@ -57,21 +58,6 @@ class Sealer:
         return hmac.new(self._key, b"sign:" + text.encode(), "sha256").hexdigest()
 
 
-def kept_secret(folder: Path) -> Secret:
+def session_secret(folder: Path) -> Secret:
     """The secret of this gateway's data folder, made when it is first needed; all workers of a machine share it."""
-    path = folder / "session.key"
-    draft = folder / f"session.key.{os.getpid()}"
-    if not path.exists():
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        try:
-            os.write(handle, os.urandom(32).hex().encode())
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        try:
-            os.link(draft, path)  # whole, and only one worker's
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    return Secret(path.read_text(encoding="ascii").strip())
+    return Secret(kept_secret(folder / "session.key").decode("ascii"))

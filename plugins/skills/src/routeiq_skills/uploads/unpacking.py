@@ -55,7 +55,7 @@ def unzipped(data: bytes) -> dict[str, bytes]:
                 left -= len(contents[path])
                 if left < 0 or len(contents[path]) != entry.file_size:
                     raise BadSkill(f"{shown(path)} is not as long as the archive says")
-    except (zipfile.BadZipFile, zlib.error, EOFError, struct.error, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, struct.error, RuntimeError) as error:
         raise BadSkill(f"the archive is broken ({type(error).__name__})") from None
     except (ValueError, OSError, UnicodeDecodeError) as error:
         raise BadSkill(f"the archive cannot be read ({type(error).__name__})") from None
