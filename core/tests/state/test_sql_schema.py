@@ -20,7 +20,7 @@ from routeiq.state.sql_postgres import PostgresDatabase
 from routeiq.state.sql_schema import HEAD, revision, upgrade
 from routeiq.state.sql_sqlite import SqliteDatabase, prepare_file
 from routeiq.state.sql_tables import SCHEMA, VERSION_TABLE
-from routeiq_sdk import ConfigError, StoreUnavailable
+from routeiq_sdk import ConfigError
 from routeiq_testkit.servers import PostgresServer
 
 T = TypeVar("T")
@@ -87,7 +87,7 @@ async def test_a_file_of_a_later_release_is_refused(tmp_path: Path) -> None:
 async def test_a_file_that_is_no_database_is_told_at_once(tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite3"
     path.write_bytes(b"something else entirely, and long enough to be looked at" * 20)
-    with pytest.raises(StoreUnavailable, match="DatabaseError"):
+    with pytest.raises(ConfigError, match=r"state\.sqlite3 cannot be opened: file is not a database"):
         await open_sqlite(path, CLOCK)
 
 

@@ -53,7 +53,7 @@ class SqlStores:
 async def open_sqlite(path: Path, clock: Clock, *, call_seconds: float = CALL_SECONDS) -> SqlStores:
     """The store in a file of this machine, made and migrated when needed. Raises `ConfigError` or
     `StoreUnavailable`."""
-    prepare_file(path)
+    await asyncio.to_thread(prepare_file, path)
     database = SqliteDatabase(path, clock, call_seconds)
     async with _closed_on_error(database):
         _check(await _migrated(database), str(path))

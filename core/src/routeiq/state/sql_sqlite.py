@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import random
 import sqlite3
 import time
@@ -22,6 +21,7 @@ from sqlalchemy.pool import StaticPool
 from routeiq.state.sql_database import CALL_SECONDS, Busy, SqlDatabase, Work, committed
 from routeiq_sdk import ConfigError
 from routeiq_sdk.gateway import Clock
+from routeiq_sdk.sqlite_files import prepare_sqlite
 
 T = TypeVar("T")
 
@@ -103,13 +103,12 @@ class SqliteDatabase(SqlDatabase):
 
 
 def prepare_file(path: Path) -> None:
-    """Make an empty file that only this user may read, unless there is one. Raises `ConfigError`."""
+    """Make the file that only this user may read, unless there is one. Raises `ConfigError`."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    except OSError as error:
+        prepare_sqlite(str(path))
+    except (OSError, sqlite3.Error) as error:
         raise ConfigError(
-            f"the state store {path} cannot be opened: {error.strerror}",
+            f"the state store {path} cannot be opened: {getattr(error, 'strerror', None) or error}",
             mend="make the folder writable, or name another store in routeiq.state.url",
         ) from None
 
@@ -123,7 +122,7 @@ def _engine(path: Path) -> Engine:
     @event.listens_for(engine, "connect")
     def connected(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "temp_store=MEMORY", "cache_size=-8192"):
+        for pragma in ("synchronous=NORMAL", "temp_store=MEMORY", "cache_size=-8192"):
             connection.execute(f"PRAGMA {pragma}").close()
 
     return engine

@@ -48,6 +48,16 @@ async def test_workers_that_start_at_once_make_one_embedded_file() -> None:
     await gateway.aclose()
 
 
+async def test_a_file_that_is_no_database_is_told_at_once() -> None:
+    gateway = FakeGateway()
+    (gateway.data_dir / "governance.sqlite3").write_text("something else entirely, and long enough to be read" * 20)
+    database = Database(GovernanceConfig())
+    with pytest.raises(PluginError, match="SQLite file cannot be opened: file is not a database"):
+        await database.open(gateway)
+    await database.close()
+    await gateway.aclose()
+
+
 async def test_a_start_on_postgres_asks_for_the_command_and_works_after_it(postgres: PostgresServer) -> None:
     url = await postgres.database()
     gateway = FakeGateway()

@@ -5,6 +5,8 @@ Queries belong to the rooms that ask them.
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 
@@ -19,6 +21,7 @@ from routeiq_governance.store.secrets import Sealer, open_sealer
 from routeiq_governance.store.tables import changes
 from routeiq_sdk import Gateway, PluginError, RequestError, Secret, StoreUnavailable
 from routeiq_sdk.gateway import Clock
+from routeiq_sdk.sqlite_files import prepare_sqlite
 from routeiq_sdk.values.health import Health
 
 _FILE = "governance.sqlite3"
@@ -53,6 +56,8 @@ class Database:
         embedded = self._engine.dialect.name == "sqlite"
         self._sealer = open_sealer(self._secrets, gateway.data_dir, shared=not embedded, peppers=self._peppers)
         try:
+            if embedded:
+                await asyncio.to_thread(prepare_sqlite, self._engine.url.database)
             async with self.begin() as connection:
                 found = await connection.run_sync(schema.revision)
                 if embedded and found != schema.HEAD:
@@ -60,6 +65,12 @@ class Database:
                     found = schema.HEAD
         except StoreUnavailable as error:
             raise PluginError("governance", str(error), mend="start the database, or correct database_url") from None
+        except (OSError, sqlite3.Error) as error:
+            raise PluginError(
+                "governance",
+                f"its SQLite file cannot be opened: {getattr(error, 'strerror', None) or error}",
+                mend="make the folder writable, or correct database_url",
+            ) from None
         if found != schema.HEAD:
             raise PluginError(
                 "governance",
@@ -194,13 +205,13 @@ def make_engine(url: str, *, command_seconds: float | None = _COMMAND_SECONDS) -
 
 
 def _prepare_sqlite(engine: AsyncEngine) -> None:
-    """WAL for readers beside one writer. What writes begins as a writer, so that none fails half-way on a lock."""
+    """What writes begins as a writer, so that none fails half-way on a lock."""
 
     @event.listens_for(engine.sync_engine, "connect")
     def connected(connection: object, _record: object) -> None:
         connection.isolation_level = None  # type: ignore[attr-defined]
         cursor = connection.cursor()  # type: ignore[attr-defined]
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000", "foreign_keys=ON"):
+        for pragma in ("synchronous=NORMAL", "busy_timeout=5000", "foreign_keys=ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

@@ -5,6 +5,8 @@ Queries are in the modules beside this one.
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -15,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from routeiq_oauth.vault import tables
 from routeiq_sdk import PluginError, Secret, StoreUnavailable
+from routeiq_sdk.sqlite_files import prepare_sqlite
 
 HEAD = "0001"
 """The revision of the tables that this release works with."""
@@ -41,6 +44,8 @@ class Database:
     async def open(self) -> None:
         """Connect. The embedded file gets its tables; another database must have them. Raises `PluginError`."""
         try:
+            if self.is_embedded:
+                await asyncio.to_thread(prepare_sqlite, self._engine.url.database)
             async with self.begin() as connection:
                 found = await connection.run_sync(found_revision)
                 if self.is_embedded and found is None:
@@ -48,6 +53,12 @@ class Database:
                     found = HEAD
         except StoreUnavailable as error:
             raise PluginError("oauth", str(error), mend="start the database, or correct database_url") from None
+        except (OSError, sqlite3.Error) as error:
+            raise PluginError(
+                "oauth",
+                f"its SQLite file cannot be opened: {getattr(error, 'strerror', None) or error}",
+                mend="make the folder writable, or correct database_url",
+            ) from None
         if found != HEAD:
             raise PluginError(
                 "oauth",
@@ -146,13 +157,13 @@ def create(connection: Connection) -> None:
 
 
 def _prepare_sqlite(engine: AsyncEngine) -> None:
-    """WAL, and transactions that begin as writers, so that none fails half-way on a lock."""
+    """Transactions that begin as writers, so that none fails half-way on a lock."""
 
     @event.listens_for(engine.sync_engine, "connect")
     def connected(connection: object, _record: object) -> None:
         connection.isolation_level = None  # type: ignore[attr-defined]
         cursor = connection.cursor()  # type: ignore[attr-defined]
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "secure_delete=ON"):
+        for pragma in ("synchronous=FULL", "busy_timeout=5000", "secure_delete=ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
