@@ -16,12 +16,13 @@ from routeiq.limits.reading import ClientGone
 from routeiq.request import frames, gates, translation
 from routeiq.request.answer_headers import NO_STORE, RawHeaders, line, usd
 from routeiq.request.attempts import Served
+from routeiq.request.loop_stream import LoopStream
 from routeiq.request.metering import Metered, Metering
 from routeiq.request.plan import Plan
 from routeiq.request.relay import Passed, Relay
 from routeiq.request.services import Services
 from routeiq.request.stream_guard import Stopped, StreamGuard, WatchedFilter
-from routeiq.request.tool_loop import Asked, chunks
+from routeiq.request.tool_loop import Asked
 from routeiq.surfaces.base import Surface
 from routeiq.upstream.base import Whole
 from routeiq.wires.body import Body, Malformed, as_raw, read_fields, value_of, write_fields
@@ -70,21 +71,30 @@ class Delivery:
         else:
             await self._stream(served, body, plan)
 
-    async def conclude(self, asked: Asked, body: Body) -> None:
-        """Send what a tool loop came to, whole or as the stream that the client asked for. Its rounds were guarded,
+    def converse(self, body: Body) -> LoopStream | None:
+        """The stream of a tool loop, if the client asked for one; it begins with the first word of the model."""
+        if not body.stream:
+            return None
+
+        async def send(block: bytes) -> None:
+            if not self._started:
+                await self._head(200, [*_STREAM, *self._services.headers.base(self._ctx)])
+            await self._body(block)
+
+        return LoopStream(self._surface.writer(body.shown), body.shown, send)
+
+    async def conclude(self, asked: Asked, body: Body, stream: LoopStream | None) -> None:
+        """Send what a tool loop came to: whole, or what its stream has not told yet. Its rounds were guarded,
         accounted and recorded as requests of their own."""
+        if stream is not None:
+            await stream.end(asked.answer, with_usage=_wants_usage(body))
+            await self._body(b"", more=False)
+            self.complete = True
+            return
         headers = self._services.headers.base(self._ctx)
         if asked.cost is not None:
             headers.append((b"x-litellm-response-cost", usd(asked.cost).encode()))
-        if not body.stream:
-            await self._answer(200, headers, orjson.dumps(self._surface.answer(dict(asked.answer), body.shown)))
-            return
-        writer = self._surface.writer(body.shown)
-        blocks = [writer.feed(chunk) for chunk in chunks(asked.answer, body.shown, with_usage=_wants_usage(body))]
-        await self._head(200, [*_STREAM, *headers])
-        await self._body(b"".join([*blocks, writer.end()]))
-        await self._body(b"", more=False)
-        self.complete = True
+        await self._answer(200, headers, orjson.dumps(self._surface.answer(dict(asked.answer), body.shown)))
 
     async def explain(self, plan: Plan) -> None:
         """Tell the client which model would be called, and why, as one JSON object."""

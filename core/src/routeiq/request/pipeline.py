@@ -227,12 +227,17 @@ class Road:
     async def _loop(self, ctx: RequestContext, body: Body, toolbox: Toolbox, journey: Journey) -> None:
         """Answer with the gateway's tools: each round is a request of its own, guarded and settled as one."""
 
+        stream = journey.delivery.converse(body)
+
         async def ask(chat: Mapping[str, Any]) -> tool_loop.Asked:
-            return await nested.ask(self, ctx, chat, ctx.config, ctx.headers)
+            if stream is None:
+                return await nested.ask(self, ctx, chat, ctx.config, ctx.headers)
+            stream.next_round()
+            return await nested.listen(self, ctx, chat, ctx.config, ctx.headers, stream.hear)
 
         asked = await tool_loop.run(ctx, body, toolbox, ask, self._services.bounds.tool_rounds)
         ctx.stage = "deliver"
-        await journey.delivery.conclude(asked, body)
+        await journey.delivery.conclude(asked, body, stream)
 
     async def _guard(self, ctx: RequestContext, body: Body) -> Body:
         if not self._pipeline.guard_request:

@@ -145,20 +145,3 @@ def _added(left: Mapping[str, Any], right: Mapping[str, Any]) -> dict[str, Any]:
         else:
             total[name] = value
     return total
-
-
-def chunks(answer: Mapping[str, Any], model: str, *, with_usage: bool) -> list[dict[str, Any]]:
-    """A finished completion as the chunks of a stream."""
-    head = {"id": answer.get("id"), "created": answer.get("created"), "model": model, "object": "chat.completion.chunk"}
-    message = _message(answer)
-    delta: dict[str, Any] = {"role": "assistant", "content": message.get("content")}
-    if message.get("tool_calls"):
-        delta["tool_calls"] = [{**call, "index": index} for index, call in enumerate(message["tool_calls"])]
-    reason = (answer.get("choices") or [{}])[0].get("finish_reason") or "stop"
-    found: list[dict[str, Any]] = [
-        {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]},
-        {**head, "choices": [{"index": 0, "delta": {}, "finish_reason": reason}]},
-    ]
-    if with_usage and answer.get("usage"):
-        found.append({**head, "choices": [], "usage": answer["usage"]})
-    return found
