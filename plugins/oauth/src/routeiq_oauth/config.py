@@ -35,7 +35,9 @@ class Issuer(PluginConfig):
 
     issuer: Name = Field(description="The `iss` of its tokens, exactly; its metadata is asked for below this URL.")
     name: IssuerName | None = Field(
-        None, description="A short name, needed when there are several issuers: ids of callers are `oauth:NAME/SUB`."
+        None,
+        description="A short name, needed when there are several issuers: callers are `oauth:NAME/SUB` then, and "
+        "users `NAME/SUB`.",
     )
     audience: tuple[Name, ...] = Field(
         (),

@@ -41,6 +41,17 @@ async def test_a_token_for_the_resource_is_its_person(open_gateway: Open, issuer
     assert (attributes["client_id"], attributes["issuer"], attributes["auth"]) == ("editor", issuer.url, "oauth")
 
 
+async def test_equal_subjects_of_two_issuers_are_two_callers_and_two_users(open_gateway: Open, issuer: Issuer) -> None:
+    async with Issuer() as other:
+        rows = [{"issuer": issuer.url, "name": "corp"}, {"issuer": other.url, "name": "guests"}]
+        gateway = await open_gateway(issuers=rows)
+        told = [(await call(gateway, each.token(gateway.url + PATH)))[1] for each in (issuer, other)]
+    assert [(who["id"], who["user"]) for who in told] == [
+        ("oauth:corp/ann", "corp/ann"),
+        ("oauth:guests/ann", "guests/ann"),
+    ]
+
+
 async def test_a_clients_own_token_is_a_service_without_a_user(open_gateway: Open, issuer: Issuer) -> None:
     gateway = await open_gateway(issuers=[{"issuer": issuer.url, "name": "corp"}])
 

@@ -87,11 +87,10 @@ class Configured:
         )
         if service and not self._issuer.services:
             raise Refused("the token is a client's own, and only people may come in")
-        name = f"{self._issuer.name}/{about}" if self._issuer.name is not None else about
         return Principal(
-            f"oauth:{name}",
+            f"oauth:{self._named(about)}",
             kind="service" if service else "user",
-            user=None if service else subject(claims, names.user),
+            user=None if service else self._named(subject(claims, names.user)),
             team=_text(claims.get(names.team)) if names.team is not None else None,
             organization=_text(claims.get(names.organization)) if names.organization is not None else None,
             attributes={
@@ -102,6 +101,10 @@ class Configured:
                 "token_id": token_id,
             },
         )
+
+    def _named(self, told: str) -> str:
+        """Equal subjects of two issuers are two callers and two users: what one agreed to is not the other's."""
+        return told if self._issuer.name is None else f"{self._issuer.name}/{told}"
 
 
 def scopes_of(claims: Mapping[str, Any], name: str = "scope") -> tuple[str, ...]:
