@@ -93,6 +93,28 @@ async def test_a_flush_takes_over_what_a_cancelled_run_had_in_hand() -> None:
     assert (taker.taken, queue.lost) == ([1, 2], 0)
 
 
+async def test_a_batch_on_its_way_when_its_run_is_cancelled_goes_out_once() -> None:
+    arrived, go_on = asyncio.Event(), asyncio.Event()
+    taken: list[int] = []
+
+    async def deliver(batch: Sequence[int]) -> None:
+        taken.extend(batch)
+        arrived.set()
+        await go_on.wait()
+
+    queue = BatchQueue(deliver, linger_seconds=0.0)
+    task = asyncio.create_task(queue.run())
+    queue.put(1)
+    await arrived.wait()
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    queue.put(2)
+    go_on.set()
+    await queue.flush()
+    assert (taken, queue.lost) == ([1, 2], 0)
+
+
 async def test_a_flush_that_takes_too_long_counts_what_is_left() -> None:
     taker = Taker()
     taker.blocked = asyncio.Event()

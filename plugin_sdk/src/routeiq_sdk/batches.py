@@ -43,6 +43,8 @@ class BatchQueue(Generic[T]):
         self._arrived = asyncio.Event()
         self._full = asyncio.Event()
         self._delivering = asyncio.Lock()
+        self._in_hand: Sequence[T] = ()
+        self._trying: asyncio.Task[None] | None = None
         self.lost = 0
 
     def __len__(self) -> int:
@@ -71,25 +73,30 @@ class BatchQueue(Generic[T]):
             await self._deliver_waiting()
 
     async def flush(self, seconds: float = 5.0) -> None:
-        """Deliver what waits, at most this long; what then still waits is lost and counted."""
+        """Deliver what waits, at most this long; what then still waits is lost and counted. A batch that a cancelled
+        `run` had in hand is waited for: it goes out once."""
         try:
             async with asyncio.timeout(seconds):
                 await self._deliver_waiting()
         except TimeoutError:
-            self.lost += len(self._waiting)
+            if self._trying is not None:
+                self._trying.cancel()
+                await asyncio.wait((self._trying,))
+            self.lost += len(self._waiting) + len(self._in_hand)
             self._waiting.clear()
+            self._in_hand, self._trying = (), None
 
     async def _deliver_waiting(self) -> None:
         async with self._delivering:
             self._arrived.clear()
             self._full.clear()
-            while self._waiting:
-                batch = [self._waiting.popleft() for _ in range(min(self._batch, len(self._waiting)))]
-                try:
-                    await self._try(batch)
-                except BaseException:  # cancelled: whoever flushes next shall have them
-                    self._waiting.extendleft(reversed(batch[: self._most - len(self._waiting)]))
-                    raise
+            while self._trying is not None or self._waiting:
+                if self._trying is None:
+                    self._in_hand = [self._waiting.popleft() for _ in range(min(self._batch, len(self._waiting)))]
+                    self._trying = asyncio.get_running_loop().create_task(self._try(self._in_hand))
+                # Not cancelled with whoever waits for it: a batch half-way out would be delivered again.
+                await asyncio.shield(self._trying)
+                self._in_hand, self._trying = (), None
 
     async def _try(self, batch: Sequence[T]) -> None:
         for number in range(self._tries):

@@ -1,4 +1,4 @@
-"""Events on their way to the sinks: a bounded queue, batches, retries. Never awaited by a request.
+"""Events on their way to the sinks: one queue for all of them, each with its own retries. Never awaited by a request.
 
 What an event means and where it goes is known to plugins.
 """
@@ -6,14 +6,13 @@ What an event means and where it goes is known to plugins.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import structlog
 
 from routeiq.plugins.compiled import Call
-from routeiq_sdk import Event
+from routeiq_sdk import BatchQueue, Event
 
 log = structlog.get_logger("routeiq.events")
 
@@ -36,11 +35,9 @@ class FanOut:
         self._sinks = sinks
         committers = {call.plugin for call in committing}
         self._others = tuple(sink for sink in sinks if sink.plugin not in committers)
-        self._queue: deque[_Queued] = deque(maxlen=_MOST_QUEUED)
-        self._wake = asyncio.Event()
-        self._delivering: asyncio.Task[None] | None = None
-        self._ending = False
-        self.dropped = 0
+        # Each sink has its own tries, so that one that fails keeps no other from its events.
+        self._queue = BatchQueue(self._deliver_all, most=_MOST_QUEUED, batch=_BATCH, linger_seconds=0, tries=1)
+        self._running: asyncio.Task[None] | None = None
         self.failed_batches = 0
 
     @property
@@ -48,54 +45,42 @@ class FanOut:
         """Events in the queue."""
         return len(self._queue)
 
+    @property
+    def dropped(self) -> int:
+        """Events that no sink was told: too many waited, or there was too little time at the end."""
+        return self._queue.lost
+
     def put(self, event: Event, *, committed: bool = False) -> None:
         """Queue an event. With no sink installed this does nothing; sinks that have `committed` it are left out."""
-        if not (self._others if committed else self._sinks):
-            return
-        if len(self._queue) == _MOST_QUEUED:
-            self.dropped += 1
-        self._queue.append(_Queued(event, committed))
-        self._wake.set()
+        if self._others if committed else self._sinks:
+            self._queue.put(_Queued(event, committed))
 
     def start(self) -> None:
         """Begin to deliver, if there is a sink."""
-        if self._sinks and self._delivering is None:
-            self._ending = False
-            self._delivering = asyncio.get_running_loop().create_task(self._deliver_all(), name="deliver events")
+        if self._sinks and self._running is None:
+            self._running = asyncio.get_running_loop().create_task(self._queue.run(), name="deliver events")
 
     async def stop(self, seconds: float) -> None:
         """Deliver what is queued, at most this long, and end."""
-        task, self._delivering = self._delivering, None
+        task, self._running = self._running, None
         if task is None:
             return
-        self._ending = True  # a cancelled delivery would be made again, so the task is asked before it is made to end
-        self._wake.set()
-        await asyncio.wait((task,), timeout=seconds)
-        if not task.done():
-            task.cancel()
-            await asyncio.wait((task,))
-        if self._queue:
-            self.dropped += len(self._queue)
-            log.error("events were not delivered in time", lost=len(self._queue))
-
-    async def _deliver_all(self) -> None:
-        while not (self._ending and not self._queue):
-            await self._wake.wait()
-            self._wake.clear()
-            await self.flush()
+        task.cancel()
+        await asyncio.wait((task,))
+        before = self.dropped
+        await self._queue.flush(seconds)
+        if self.dropped > before:
+            log.error("events were not delivered in time", lost=self.dropped - before)
 
     async def flush(self) -> None:
         """Deliver what is queued now."""
-        while self._queue:
-            batch = [self._queue.popleft() for _ in range(min(_BATCH, len(self._queue)))]
-            every = [queued.event for queued in batch]
-            fresh = [queued.event for queued in batch if not queued.committed]
-            deliveries = [(sink, every if sink in self._others else fresh) for sink in self._sinks]
-            try:
-                await asyncio.gather(*(self._deliver(sink, events) for sink, events in deliveries if events))
-            except BaseException:  # cancelled: whoever flushes next shall have them, or count them
-                self._queue.extendleft(reversed(batch[: _MOST_QUEUED - len(self._queue)]))
-                raise
+        await self._queue.flush(_DELIVERY_SECONDS)
+
+    async def _deliver_all(self, batch: Sequence[_Queued]) -> None:
+        every = [queued.event for queued in batch]
+        fresh = [queued.event for queued in batch if not queued.committed]
+        deliveries = [(sink, every if sink in self._others else fresh) for sink in self._sinks]
+        await asyncio.gather(*(self._deliver(sink, events) for sink, events in deliveries if events))
 
     async def _deliver(self, sink: Call, batch: Sequence[Event]) -> None:
         for number in range(_TRIES):
