@@ -12,7 +12,10 @@ import orjson
 import pytest
 
 from routeiq.state import segments
+from routeiq_audit import trail_writer
 from routeiq_audit.packing import unpack
+from routeiq_audit.sinks.file import FileSink
+from routeiq_sdk import Gateway, PluginError
 from routeiq_testkit import Reply, ScriptedUpstream
 from routeiq_testkit.gateway import TestGateway, openai_row
 from routeiq_testkit.pytest_plugin import StartGateway
@@ -242,3 +245,25 @@ async def test_a_bad_configuration_is_told(
     with pytest.raises(Exception, match=told):
         async with TestGateway(tmp_path, config(tmp_path, scripted_upstream, **block)):
             pass
+
+
+async def test_a_sink_that_cannot_be_opened_leaves_none_open(
+    tmp_path: Path, scripted_upstream: ScriptedUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    class Noting(FileSink):
+        async def open(self, gateway: Gateway) -> None:
+            if self.folder.name == "second":
+                raise PluginError("audit", "the second cannot be opened")
+            told.append(f"{self.folder.name} opened")
+
+        async def close(self) -> None:
+            told.append(f"{self.folder.name} closed")
+
+    monkeypatch.setattr(trail_writer, "sink_of", lambda sink: Noting(Path(sink.path)))
+    sinks = [{"kind": "file", "path": str(tmp_path / name)} for name in ("first", "second")]
+    with pytest.raises(Exception, match="the second cannot be opened"):
+        async with TestGateway(tmp_path, config(tmp_path, scripted_upstream, sinks=sinks)):
+            pass
+    assert told == ["first opened", "first closed"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
+
 from routeiq_audit.retention import Retention
 from routeiq_audit.sealed import manifest_of, tombstone_of
 from routeiq_audit.verifying import verify
@@ -53,3 +55,11 @@ def test_an_object_of_somebody_elses_key_is_kept(tmp_path: Path) -> None:
     assert retention(tmp_path, 1).delete_old() == 0
     assert (tmp_path / one.name).exists()
     assert (tmp_path / manifest_of(one.name)).exists()
+
+
+@pytest.mark.parametrize("spoiled", [b"", b"{", b"[]", b"\xff"])
+def test_an_unreadable_manifest_keeps_its_object_and_no_other(tmp_path: Path, spoiled: bytes) -> None:
+    first, *others = trail(tmp_path, 2, 2, 2)
+    (tmp_path / first.manifest_name).write_bytes(spoiled)
+    assert retention(tmp_path, 1).delete_old() == 2
+    assert [(tmp_path / one.name).exists() for one in (first, *others)] == [True, False, False]

@@ -88,6 +88,20 @@ def test_one_that_is_killed_in_the_middle_of_a_line_loses_nothing_else(tmp_path:
     survivor.shared.close()
 
 
+def test_a_full_disk_spoils_no_row_that_comes_after(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer, reader = Worker(tmp_path), Worker(tmp_path)
+    writer.add(COUNTS, "a", by=7)
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, line: write(descriptor, line[: len(line) // 2]))
+    with pytest.raises(OSError, match="No space left"):
+        writer.add(COUNTS, "b")
+    monkeypatch.undo()
+    writer.add(COUNTS, "c")
+    assert reader.told() == {("counts", ("a",)): [7.0], ("counts", ("c",)): [1.0]}
+    writer.shared.close()
+    reader.shared.close()
+
+
 def test_who_finds_nobody_alive_begins_anew(tmp_path: Path) -> None:
     one = Worker(tmp_path)
     one.add(COUNTS, "a")

@@ -68,8 +68,11 @@ class Retention:
         if not path.exists():
             return False
         told = manifest.read_bytes()
-        facts = orjson.loads(told)
-        if facts.get("object") != name or self._trusted.problem(facts) is not None:
+        try:
+            facts = orjson.loads(told)
+        except orjson.JSONDecodeError:
+            facts = None
+        if not isinstance(facts, dict) or facts.get("object") != name or self._trusted.problem(facts) is not None:
             # Whoever may write in the folder must not make the gateway delete, and sign for, what they like.
             log.warning("an old audit object is kept: its manifest is not signed with this gateway's key", object=name)
             return False

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Iterable, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import structlog
@@ -63,8 +64,11 @@ class TrailWriter:
         except (OSError, SpoolFailed) as error:
             mend = "one gateway alone may use a spool; see that the disk is there and writable"
             raise PluginError("audit", f"the spool in {folder} cannot be opened: {error}", mend=mend) from error
-        for sink in self._sinks:
-            await sink.open(gateway)
+        async with AsyncExitStack() as opened:
+            for sink in self._sinks:
+                await sink.open(gateway)
+                opened.push_async_callback(sink.close)
+            opened.pop_all()  # all are open: `close` has them now
         seal = self._config.seal
         self._sealer = Sealer(
             f"{identity}-{gateway.worker}",

@@ -7,6 +7,7 @@ gateway finds nobody alive and begins anew. Nothing here knows what the cells me
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import mmap
@@ -57,8 +58,13 @@ class SharedCells:
         self.kept = self._take_over()
 
     def note(self, family: int, labels: Labels) -> None:
-        """Write one row's labels down, for the other workers and for this one's successor."""
-        os.write(self._labels_fd, json.dumps([family, labels], separators=(",", ":")).encode() + b"\n")
+        """Write one row's labels down, for the other workers and for this one's successor: the whole line or, on a full
+        disk, nothing of it (`OSError`)."""
+        line = json.dumps([family, labels], separators=(",", ":")).encode() + b"\n"
+        end = os.fstat(self._labels_fd).st_size
+        if os.write(self._labels_fd, line) < len(line):
+            os.ftruncate(self._labels_fd, end)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path("labels")))
 
     def peers(self) -> Iterator[Peer]:
         """What the other workers of this layout wrote, dead ones included."""
