@@ -19,6 +19,11 @@ SERVER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 TAKEN_NAMES = frozenset({"mcp"})
 _NANO = 1_000_000_000
 _OWN_HEADERS = frozenset({"authorization", "cookie", "x-api-key", "api-key", "x-litellm-api-key"})
+_HEADER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_OF_THE_WIRE = frozenset(
+    {"host", "connection", "content-length", "content-type", "content-encoding", "transfer-encoding", "te", "upgrade"}
+    | {"accept", "accept-encoding", "last-event-id", "traceparent", "tracestate", "cookie", "proxy-authorization"}
+)
 _STATIC: Mapping[str, tuple[str, str]] = {
     "api_key": ("X-API-Key", ""),
     "bearer_token": ("Authorization", "Bearer "),
@@ -100,6 +105,11 @@ class ServerRow(PluginConfig):
     auth: OutboundAuth | None = Field(None, description="How the gateway authenticates; instead of `auth_type`.")
     static_headers: dict[str, Secret] = Field({}, description="Headers that go with every call.")
     extra_headers: Names = Field((), description="Headers of the client that are passed on.")
+    client_headers: Names = Field(
+        (),
+        description="Headers that a client may give for this server alone: `x-mcp-SERVER-HEADER` is passed on as "
+        "`HEADER`. SERVER is the name or the alias.",
+    )
     description: str | None = Field(None, description="What the server is for.")
     instructions: str | None = Field(None, description="Instructions for models, instead of the server's own.")
     alias: str | None = Field(None, description="Its name in paths and in front of its tools' names.")
@@ -139,6 +149,14 @@ class ServerRow(PluginConfig):
                 raise ValueError(f"{name} carries the gateway's own credentials and is never passed on")
         return names
 
+    @field_validator("client_headers")
+    @classmethod
+    def _of_the_server(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if not _HEADER.fullmatch(name) or name.lower() in _OF_THE_WIRE or name.lower().startswith("mcp-"):
+                raise ValueError(f"{name} is no header that a client may give for a server")
+        return names
+
     @field_validator("allowed_tools")
     @classmethod
     def _some(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
@@ -173,6 +191,8 @@ class ServerRow(PluginConfig):
         both = sorted(set(self.allowed_tools or ()) & set(self.disallowed_tools))
         if both:
             raise ValueError(f"{both[0]!r} is in allowed_tools and in disallowed_tools; say one")
+        if self.client_headers and self.outbound.mode not in ("none", "static"):
+            raise ValueError(f"client_headers, while auth {self.outbound.mode} brings the credential: say one")
         if self.transport == "stdio" and self.command is None:
             raise ValueError("transport stdio starts a program; add command")
         return self

@@ -70,13 +70,22 @@ def test_how_a_server_is_spoken_to_is_seen_from_its_row() -> None:
 def test_a_rows_parts_reach_the_one_who_opens_the_server() -> None:
     told = row(static_headers={"x-a": "1"}, extra_headers=["x-b"], timeout=5, protocol_version="2025-06-18")
     spec = spec_of("a", told, trusted=True)
-    assert (spec.url, spec.trusted, spec.forward_headers) == (URL, True, ("x-b",))
+    assert (spec.url, spec.trusted, spec.forward_headers) == (URL, True, {"x-b": "x-b"})
     assert (spec.timeout_seconds, spec.protocol_version) == (5, "2025-06-18")
     assert spec.headers["x-a"].reveal() == "1"
     document = spec_of("a", row(spec_path="/api.yaml"), trusted=True)
     assert (str(document.document), document.base_url, document.url) == ("/api.yaml", URL, None)
     remote = spec_of("a", row(spec_path="https://x.example/openapi.json"), trusted=True)
     assert (remote.document, remote.base_url, remote.url) == (None, URL, "https://x.example/openapi.json")
+
+
+def test_a_client_may_give_headers_for_one_server_by_its_name_or_alias() -> None:
+    told = row(client_headers=["Authorization"], extra_headers=["x-b"])
+    assert spec_of("GitHub", told, trusted=True, alias="gh").forward_headers == {
+        "x-b": "x-b",
+        "x-mcp-github-authorization": "authorization",
+        "x-mcp-gh-authorization": "authorization",
+    }
 
 
 def test_costs_are_exact() -> None:
@@ -98,6 +107,10 @@ def test_costs_are_exact() -> None:
         {"auth_type": "true_passthrough"},
         {"extra_headers": ["Authorization"]},
         {"extra_headers": ["x-api-key"]},
+        {"client_headers": ["Host"]},
+        {"client_headers": ["mcp-session-id"]},
+        {"client_headers": ["a b"]},
+        {"client_headers": ["Authorization"], "auth_type": "oauth2"},
         {"allowed_tools": []},
         {"allowed_tools": ["a"], "disallowed_tools": ["a"]},
         {"mcp_info": {"mcp_server_cost_info": {"default_cost_per_query": -1}}},

@@ -32,10 +32,40 @@ def no_inbound(seen: list[Seen]) -> bool:
     return not any(INBOUND in one.text for one in seen)
 
 
+def passing(*names: str) -> dict[str, str]:
+    """Headers that are passed on under their own names."""
+    return dict(zip(names, names, strict=True))
+
+
+@pytest.mark.parametrize("auth", [OutboundAuth(), STATIC], ids=["none", "static"])
+async def test_what_a_client_gives_for_this_server_goes_to_it_as_it_is_called_there(
+    serve: Serve, auth: OutboundAuth
+) -> None:
+    for_it = {"x-mcp-field-authorization": "authorization"}
+    async with serve("modern", auth=auth, forward_headers=for_it) as field:
+        sent = {"x-mcp-field-authorization": "Bearer of-alice", "x-mcp-other-authorization": "Bearer elsewhere"}
+        await field.upstream.request(caller(headers=sent), "tools/call", ADD, Client())
+        await field.upstream.request(caller(), "tools/call", ADD, Client())
+        with_it, without = field.recorder.of("tools/call")
+        assert with_it.headers["authorization"] == "Bearer of-alice"
+        assert without.headers.get("authorization") == (None if auth.mode == "none" else "Bearer of-the-gateway")
+        assert not any("elsewhere" in one.text for one in field.recorder.seen)
+        assert no_inbound(field.recorder.seen)
+
+
+async def test_a_clients_header_for_a_server_is_never_its_credential_for_the_gateway(serve: Serve) -> None:
+    async with serve("modern", forward_headers={"x-mcp-field-authorization": "authorization"}) as field:
+        sent = {"x-mcp-field-authorization": f"Bearer {INBOUND}"}
+        with pytest.raises(Failure) as caught:
+            await field.upstream.request(caller(headers=sent), "tools/call", ADD, Client())
+        assert caught.value.kind == "credentials"
+        assert field.recorder.seen == []
+
+
 @pytest.mark.parametrize("era", ["legacy", "modern"])
 @pytest.mark.parametrize("auth", [OutboundAuth(), STATIC, DELEGATED], ids=["none", "static", "delegated"])
 async def test_the_inbound_credential_never_goes_upstream(serve: Serve, era: str, auth: OutboundAuth) -> None:
-    forwarded = ("Authorization", "Cookie", "X-Api-Key", "X-Tenant", "Host", "Mcp-Session-Id")
+    forwarded = passing("Authorization", "Cookie", "X-Api-Key", "X-Tenant", "Host", "Mcp-Session-Id")
     async with serve(era, auth=auth, forward_headers=forwarded) as field:
         field.gateway.delegation = Tokens()
         sent = {"x-api-key": INBOUND, "x-tenant": "acme", "mcp-session-id": "of-the-door"}
@@ -54,7 +84,7 @@ async def test_the_inbound_credential_never_goes_upstream(serve: Serve, era: str
 
 
 async def test_a_header_that_repeats_the_inbound_credential_is_refused(serve: Serve) -> None:
-    async with serve("modern", forward_headers=("X-Custom",)) as field:
+    async with serve("modern", forward_headers=passing("X-Custom")) as field:
         with pytest.raises(Failure) as caught:
             await field.upstream.request(caller(headers={"x-custom": INBOUND}), "tools/call", ADD, Client())
         assert caught.value.kind == "credentials"
@@ -165,7 +195,7 @@ async def test_two_callers_never_share_a_session(serve: Serve) -> None:
 
 
 async def test_one_callers_clients_and_forwarded_headers_have_sessions_of_their_own(serve: Serve) -> None:
-    async with serve("legacy", forward_headers=("X-Tenant",)) as field:
+    async with serve("legacy", forward_headers=passing("X-Tenant")) as field:
         for tenant in ("a", "b"):
             for name in ("one", "two"):
                 ctx = caller(headers={"x-tenant": tenant})

@@ -107,7 +107,7 @@ class Hub:
     async def _open_row(self, name: str, row: ServerRow) -> Server:
         from routeiq_mcp.upstream import check_server
 
-        spec = spec_of(name, row, trusted=True)
+        spec = spec_of(name, row, trusted=True, alias=self.config.alias_of(name))
         await check_server(spec, self.gateway)
         upstream = self._open(spec)
         id, alias = row.server_id or name, self.config.alias_of(name)

@@ -38,7 +38,7 @@ def transport_of(row: ServerRow) -> Literal["http", "sse", "stdio", "openapi"]:
     return "sse" if urlsplit(row.url or "").path.rstrip("/").endswith("/sse") else "http"
 
 
-def spec_of(name: str, row: ServerRow, *, trusted: bool) -> ServerSpec:
+def spec_of(name: str, row: ServerRow, *, trusted: bool, alias: str | None = None) -> ServerSpec:
     """How a row's server is opened. Raises `ValueError`."""
     from routeiq_mcp.upstream import ServerSpec
     from routeiq_mcp.upstream.signed import program_of
@@ -59,7 +59,7 @@ def spec_of(name: str, row: ServerRow, *, trusted: bool) -> ServerSpec:
         base_url=base,
         auth=row.outbound,
         headers=row.static_headers,
-        forward_headers=row.extra_headers,
+        forward_headers=forwarded_by(name, row, alias),
         trusted=trusted,
         protocol_version=row.protocol_version or row.spec_version,
         timeout_seconds=seconds,
@@ -81,9 +81,10 @@ def server_of(
 ) -> Server:
     """The server of a row, over its opened upstream."""
     auth = row.outbound
-    per_caller = auth.per_user or auth.mode == "passthrough" or bool(row.extra_headers)
+    passed = forwarded_by(name, row, alias)
+    per_caller = auth.per_user or auth.mode == "passthrough" or bool(passed)
     prefix = alias or name
-    forwarded = (*row.extra_headers, *((auth.header,) if auth.header is not None else ()))
+    forwarded = (*passed, *((auth.header,) if auth.header is not None else ()))
     return Server(
         name=name,
         id=id,
@@ -99,6 +100,15 @@ def server_of(
         instructions=row.instructions,
         about=about(row, alias),
     )
+
+
+def forwarded_by(name: str, row: ServerRow, alias: str | None) -> Mapping[str, str]:
+    """Headers of the client that go upstream, and what they are called there. The client's own word for one server
+    (LiteLLM's `x-mcp-SERVER-HEADER`) counts more than a header for all."""
+    found = {header.lower(): header.lower() for header in row.extra_headers}
+    for server in dict.fromkeys((name, row.alias or name, alias or name)):
+        found |= {f"x-mcp-{server}-{header}".lower(): header.lower() for header in row.client_headers}
+    return found
 
 
 def inside_server(tool_server: ToolServer, upstream: Upstream, config: McpConfig, gateway: Gateway) -> Server:
@@ -133,6 +143,7 @@ def about(row: ServerRow, alias: str | None) -> Mapping[str, Any]:
         "allowed_tools": list(row.allowed_tools or ()),
         "disallowed_tools": list(row.disallowed_tools),
         "extra_headers": list(row.extra_headers),
+        "client_headers": list(row.client_headers),
         "static_headers": sorted(row.static_headers),
         "instructions": row.instructions,
         "timeout": row.timeout,

@@ -132,14 +132,15 @@ class Caller:
                 raise failures.redirecting(self.name)
             yield answer
 
-    def passed_on(self, ctx: Context) -> dict[str, str]:
-        """The client's headers that go upstream as the operator said, besides what delegation adds."""
+    def passed_on(self, ctx: Context, *, renamed: bool = False) -> dict[str, str]:
+        """The client's headers that go upstream as the operator said, besides what delegation adds. `renamed`: only
+        those that the client gave for this very server."""
         found: dict[str, str] = {}
-        for name in self._spec.forward_headers:
+        for name, upstream in self._spec.forward_headers.items():
             low = name.lower()
-            value = ctx.headers.get(low)
+            value = ctx.headers.get(low) if not renamed or low != upstream.lower() else None
             if value is not None and low not in _NEVER_PASSED and not low.startswith("mcp-"):
-                found[low] = value
+                found[upstream.lower()] = value
         return found
 
     async def farewell(self, method: str, url: str, headers: Mapping[str, str], seconds: float) -> None:
@@ -195,8 +196,9 @@ class Caller:
         auth = self._spec.auth
         if auth.mode == "none":
             return {}
-        if auth.mode == "static":
-            return {name.lower(): value.get_secret_value() for name, value in auth.headers.items()}
+        if auth.mode == "static":  # the gateway's own, unless the client has one for this very server
+            own = {name.lower(): value.get_secret_value() for name, value in auth.headers.items()}
+            return own | self.passed_on(ctx, renamed=True)
         delegation = self._gateway.delegation
         if delegation is None:
             raise failures.unauthorized(self.name)

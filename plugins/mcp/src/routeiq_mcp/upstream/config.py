@@ -44,8 +44,8 @@ class ServerSpec:
 
     `trusted` says that the operator wrote the row (YAML): a row of the database or the admin API is not, and its URL
     never reaches a private address. `headers` go with every call and are no credentials of a user; `auth` says how
-    the caller is named. `forward_headers` are names of the client's headers that are passed on; never one that carries
-    the gateway's own credentials.
+    the caller is named. `forward_headers` are names of the client's headers that are passed on, with the names that
+    they have upstream; never one that carries the gateway's own credentials.
     """
 
     name: str
@@ -58,7 +58,7 @@ class ServerSpec:
     inside: ToolServer | None = None
     auth: OutboundAuth = field(default_factory=OutboundAuth)
     headers: Mapping[str, Secret] = field(default_factory=dict)
-    forward_headers: tuple[str, ...] = ()
+    forward_headers: Mapping[str, str] = field(default_factory=dict)
     trusted: bool = False
     protocol_version: str | None = None
     """Pins the protocol's version, and with it the era; `None` finds out."""
