@@ -86,7 +86,9 @@ def _opened_by_all(self: Any, text: str, bound: str) -> bytes:
 TOOLS = (
     Protection("tools of a caller", with_tools, hidden_tool, stand_in((ToolRoad.permitted, _all_tools))),
     Protection("pins of tools", with_tools, changed_tool, stand_in((Pins.judge, _all_seen))),
-    Protection("the gate of guards on calls", with_tools, bad_arguments, stand_in((ToolRoad._guarded, _call_as_it_is))),
+    Protection(
+        "the gate of guards on calls", with_tools, bad_arguments, stand_in((ToolRoad.guard_call, _call_as_it_is))
+    ),
     Protection(
         "the gate of guards on results", with_tools, bad_result, stand_in((ToolRoad.guard_result, _result_as_it_is))
     ),
