@@ -102,7 +102,10 @@ async def test_another_service_is_told(scripted_upstream: ScriptedUpstream) -> N
 async def test_lines_of_json_go_on_until_they_are_stopped(gateway: StartGateway) -> None:
     running = await gateway({"model_list": []})
     process = await asyncio.create_subprocess_exec(
-        *COMMAND, "--url", running.url, "--json", "--interval", "0.2", "--key", KEY, stdout=asyncio.subprocess.PIPE
+        *(*COMMAND, "--url", running.url, "--json", "--interval", "0.2", "--key", KEY),
+        stdout=asyncio.subprocess.PIPE,
+        # Whoever runs the tests in the background may ignore Ctrl-C, and a child would go on ignoring it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout is not None
     async with asyncio.timeout(30):
