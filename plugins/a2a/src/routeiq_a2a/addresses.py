@@ -22,7 +22,7 @@ def checked_url(url: str) -> str:
 def listening_at(told: str) -> tuple[str, int]:
     """Host and port of `HOST:PORT`, where a listener is; an IPv6 address stands in brackets. Raises `ValueError`."""
     host, _, port = told.rpartition(":")
-    if not port.isdecimal() or int(port) > _LAST_PORT:
+    if not host or not port.isdecimal() or int(port) > _LAST_PORT:
         raise ValueError("not HOST:PORT, such as 127.0.0.1:50051")
     plain = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if plain != "localhost":

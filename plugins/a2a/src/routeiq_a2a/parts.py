@@ -120,7 +120,7 @@ class Parts:
 
 def _require_grpc() -> None:
     if not has_grpc():
-        raise ConfigError("routeiq.plugins.a2a: gRPC is asked for, and its library is not installed", mend=MEND)
+        raise ConfigError("routeiq.plugins.a2a: gRPC is asked for, and its library is not installed.", mend=MEND)
 
 
 def _grpc_address(config: A2AConfig) -> str | None:

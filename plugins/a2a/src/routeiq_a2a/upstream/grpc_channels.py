@@ -40,6 +40,7 @@ class Channels:
         """`most_bytes` is the longest message that an agent may send."""
         self._egress = egress
         self._options = (*_OPTIONS, ("grpc.max_receive_message_length", most_bytes))
+        self._authorities: bytes | None = None
         self._kept: OrderedDict[tuple[str, str, bool], _Kept] = OrderedDict()
 
     @asynccontextmanager
@@ -72,9 +73,10 @@ class Channels:
         options = (*self._options, ("grpc.default_authority", f"{shown}:{port}"))
         if parts.scheme == "http":
             return grpc.aio.insecure_channel(target, options=options)
+        self._authorities = self._authorities or _authorities()
         # The target is a number, so the name that the certificate must have is told here.
         named = (*options, ("grpc.ssl_target_name_override", host))
-        return grpc.aio.secure_channel(target, grpc.ssl_channel_credentials(_authorities()), options=named)
+        return grpc.aio.secure_channel(target, grpc.ssl_channel_credentials(self._authorities), options=named)
 
     async def _tidy(self) -> None:
         idle = [key for key, kept in self._kept.items() if not kept.users]

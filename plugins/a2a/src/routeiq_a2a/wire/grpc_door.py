@@ -41,6 +41,14 @@ _READ_SECONDS = 30.0
 _DETAILS = "grpc-status-details-bin"
 
 
+class _Told(RequestError):
+    """An error of any kind as the gateway logs it; `problem` is how the client hears of it."""
+
+    def __init__(self, told: Problem) -> None:
+        super().__init__(told.http, told.message)
+        self.problem = told
+
+
 class GrpcDoor:
     """Answers calls. `base` is the gateway's public address, `default` the agent of those who name none."""
 
@@ -71,30 +79,36 @@ class GrpcDoor:
     def _method(self, name: str) -> Callable[[Any, Any], Awaitable[None]]:
         async def handle(_: Any, call: grpc.aio.ServicerContext) -> None:
             try:
-                await self._answer(name, call)
+                await self._admit(name, call)
                 return
+            except _Told as error:
+                told = error.problem
             except Exception as error:
                 told = problem(error)
             await _fail(call, told)
 
         return handle
 
-    async def _answer(self, name: str, call: grpc.aio.ServicerContext) -> None:
+    async def _admit(self, name: str, call: grpc.aio.ServicerContext) -> None:
+        _, operation = METHODS[name]
+        headers, client = _headers(call), _client(call.peer())
+        door, waits = f"/{SERVICE}/{name}", operation in STREAMING
+        async with self._gateway.admitted(door, headers, action=_ACTION, client=client, long_lived=waits) as ctx:
+            try:
+                await self._answer(name, call, ctx)
+            except Exception as error:
+                raise _Told(problem(error)) from None
+
+    async def _answer(self, name: str, call: grpc.aio.ServicerContext, ctx: Context) -> None:
         kind, operation = METHODS[name]
-        streaming = operation in STREAMING
-        headers = _headers(call)
-        admission = self._gateway.admitted(
-            f"/{SERVICE}/{name}", headers, action=_ACTION, client=_client(call.peer()), long_lived=streaming
-        )
-        async with admission as ctx:
-            params = await _request(call, kind())
-            context = call_context(await self._caller(ctx, headers, params))
-            handle: Callable[..., Any] = getattr(self._forwarder, operation)
-            if streaming:
-                await self._stream(handle(params, context), call)
-                return
-            result = await handle(params, context)
-            await call.write(_document(params, result).SerializeToString())
+        params = await _request(call, kind())
+        context = call_context(await self._caller(ctx, params))
+        handle: Callable[..., Any] = getattr(self._forwarder, operation)
+        if operation in STREAMING:
+            await self._stream(handle(params, context), call)
+            return
+        result = await handle(params, context)
+        await call.write(_document(params, result).SerializeToString())
 
     async def _stream(self, events: AsyncGenerator[Any], call: grpc.aio.ServicerContext) -> None:
         async with aclosing(events):
@@ -102,8 +116,8 @@ class GrpcDoor:
                 async for event in events:
                     await call.write(to_stream_response(event).SerializeToString())
 
-    async def _caller(self, ctx: Context, headers: Headers, params: Any) -> Caller:
-        told = headers.get(HEADER)
+    async def _caller(self, ctx: Context, params: Any) -> Caller:
+        told = ctx.headers.get(HEADER)
         if told and major_minor(told) != V1_0:
             raise VersionNotSupportedError(f"Over gRPC A2A 1.0 is spoken here, and not {told[:20]!r}.")
         name = params.tenant or self._default
@@ -113,7 +127,7 @@ class GrpcDoor:
         agent = self._registry.find(name)
         if agent is None or not await self._road.permitted(ctx, agent):
             raise RequestError(404, "There is no such agent, or not for you.", type="not_found_error")
-        extensions = extensions_of(headers.get(EXTENSIONS))
+        extensions = extensions_of(ctx.headers.get(EXTENSIONS))
         return Caller(ctx, agent, self._base, owner_of(ctx.principal), V1_0, extensions)
 
 

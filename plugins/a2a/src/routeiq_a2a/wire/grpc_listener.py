@@ -45,7 +45,7 @@ class GrpcListener:
                 self.port = self._server.add_secure_port(settings.listen, grpc.ssl_server_credentials((pair,)))
         except RuntimeError:
             raise ConfigError(
-                f"{_PLACE}.listen: {settings.listen} cannot be listened on",
+                f"{_PLACE}.listen: {settings.listen} cannot be listened on.",
                 mend="name an address of this machine and a port that is free; with tls, a certificate and its key",
             ) from None
         await self._server.start()
@@ -59,4 +59,4 @@ def _read(path: Path, key: str) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ConfigError(f"{_PLACE}.tls.{key}: {error.strerror}", mend="name a PEM file that can be read") from None
+        raise ConfigError(f"{_PLACE}.tls.{key}: {error.strerror}.", mend="name a PEM file that can be read") from None
