@@ -18,6 +18,7 @@ from a2a.types import (
     GetTaskRequest,
     ListTasksRequest,
     SendMessageRequest,
+    StreamResponse,
     SubscribeToTaskRequest,
     Task,
     TaskPushNotificationConfig,
@@ -30,6 +31,7 @@ from google.rpc.error_details_pb2 import ErrorInfo
 
 from .clients import connected, everything, message, words
 from .test_cards import plain, rpc
+from .test_road import GUARD
 
 OVER_HTTP = [(version, binding) for version in ("1.0", "0.3") for binding in ("JSONRPC", "HTTP+JSON")]
 BY_GRPC = [("1.0", "GRPC"), ("0.3", "GRPC")]
@@ -225,7 +227,30 @@ async def test_requests_in_flight_are_bounded_over_grpc_too(run_agent, open_gate
         assert (await raw.refused("SendMessage", to("echo")))[0] == "UNAVAILABLE"
 
 
-async def test_guards_permissions_and_places_are_those_of_other_doors(run_agent, open_gateway, listening) -> None:
+async def test_guards_see_what_goes_over_grpc(run_agent, open_gateway, listening, plugin_folder) -> None:
+    plugin_folder.install("guarding", GUARD.replace("MARK", "one two three"), kind="guard")
+    agent = await run_agent(binding="GRPC")
+    gateway = await open_gateway(agents={"echo": settings(agent)}, plugins={"guarding": {}}, **listening)
+    async with connected(gateway, binding="GRPC") as client:
+        assert words(await everything(client, message("hello there"))) == "echo: goodbye there"
+    before = len(agent.paths)
+    async with Raw(listening["grpc"]["listen"]) as raw:
+        for method in ("SendMessage", "SendStreamingMessage"):
+            assert await raw.refused(method, to("echo", "forbidden")) == ("INVALID_ARGUMENT", "GUARDED", "routeiq")
+        assert len(agent.paths) == before
+        withheld = await raw.refused("SendMessage", to("echo", "one two three"))
+        assert withheld == ("INVALID_ARGUMENT", "WITHHELD", "routeiq")
+        # Of a stream the whole is looked at once it is whole: the end is an error then.
+        metadata = [("authorization", "Bearer person-ann")]
+        stream = raw.stub.SendStreamingMessage(to("echo", "pieces"), metadata=metadata)
+        kinds = []
+        with pytest.raises(grpc.aio.AioRpcError, match="withheld"):
+            while (event := await stream.read()) is not grpc.aio.EOF:
+                kinds.append(event.WhichOneof("payload"))
+        assert kinds.count("artifact_update") == 3
+
+
+async def test_streams_have_the_bound_of_other_doors(run_agent, open_gateway, listening) -> None:
     agent = await run_agent()
     gateway = await open_gateway(agents={"echo": {"url": agent.url}}, streams=1, **listening)
     shared = gateway.app.shared
@@ -256,8 +281,6 @@ async def test_a_client_that_leaves_or_sets_a_deadline_ends_the_call_upstream(
         async def SendStreamingMessage(self, request: Any, context: Any) -> Any:
             task = Task(id="one", context_id="two")
             task.status.state = TaskState.TASK_STATE_WORKING
-            from a2a.types import StreamResponse
-
             await context.write(StreamResponse(task=task))
             await self.SendMessage(request, context)
 
@@ -272,14 +295,15 @@ async def test_a_client_that_leaves_or_sets_a_deadline_ends_the_call_upstream(
         await open_gateway(agents={"echo": settings(agent)}, **listening)
         async with Raw(listening["grpc"]["listen"]) as raw, asyncio.timeout(15):
             metadata = [("authorization", "Bearer person-ann")]
-            with pytest.raises(grpc.aio.AioRpcError) as caught:
-                await raw.stub.SendMessage(to("echo"), metadata=metadata, timeout=0.5)
-            assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-            await gone.wait()
-            gone.clear()
             call = raw.stub.SendStreamingMessage(to("echo"), metadata=metadata)
             assert (await call.read()).task.id == "one"
             call.cancel()
+            await gone.wait()
+            gone.clear()
+            # By now everything is connected, so the call is at the agent long before its deadline.
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await raw.stub.SendMessage(to("echo"), metadata=metadata, timeout=1.0)
+            assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
             await gone.wait()
     finally:
         await server.stop(0)
