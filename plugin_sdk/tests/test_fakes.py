@@ -6,9 +6,10 @@ import asyncio
 
 import pytest
 
-from routeiq_sdk import RequestError, RouteIQError
+from routeiq_sdk import Principal, RequestError, RouteIQError
 from routeiq_sdk.testing import FakeClock, FakeEgress, FakeGateway, FakeSpool, FakeState, make_context, make_request
 from routeiq_sdk.testing.services import FakeAnswer
+from routeiq_sdk.values.http import Headers
 
 
 async def test_a_counter_does_not_pass_its_limit() -> None:
@@ -155,3 +156,28 @@ async def test_egress_notes_on_whose_behalf_a_call_is_made_and_what_is_checked()
     with pytest.raises(RouteIQError, match="metadata:80"):
         await egress.check("metadata:80")
     assert egress.checked == ["broker.example:9092", "metadata:80"]
+
+
+async def test_a_library_gets_an_address_and_what_was_forbidden_gets_none() -> None:
+    egress = FakeGateway().egress
+    assert await egress.pinned("https://agent.example", untrusted=True, tenants=["red"]) == ("192.0.2.1",)
+    egress.forbid("https://agent.example")
+    with pytest.raises(RouteIQError):
+        await egress.pinned("https://agent.example")
+
+
+async def test_a_plugins_own_listener_lets_in_the_caller_of_the_test() -> None:
+    gateway = FakeGateway()
+    headers = Headers([(b"authorization", b"Bearer x")])
+    with pytest.raises(RequestError):
+        async with gateway.admitted("/service/Method", headers, action="agent:call"):
+            pass
+    gateway.caller = Principal("ann")
+    async with gateway.admitted("/service/Method", headers, action="agent:call", client="192.0.2.7") as ctx:
+        assert (ctx.principal.id, ctx.route, ctx.action, ctx.client) == (
+            "ann",
+            "/service/Method",
+            "agent:call",
+            "192.0.2.7",
+        )
+        assert ctx.headers is headers

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
+from routeiq.admitted import admitted
 from routeiq.egress import Egress, Timeouts, Url, read_capped
 from routeiq.request import gates, nested
 from routeiq.request.context import RequestContext
@@ -177,6 +178,12 @@ class PluginHandle:
         )
         return await self._now.road.identify(asking)
 
+    def admitted(
+        self, door: str, headers: Headers, *, action: str, client: str | None = None, long_lived: bool = False
+    ) -> AbstractAsyncContextManager[Context]:
+        """A request that came to a listener of the plugin's own."""
+        return admitted(self._first.shared, door, headers, action=action, client=client, long_lived=long_lived)
+
     async def spool(self, name: str, *, directory: Path | None = None, most_bytes: int = 512 << 20) -> SpoolService:
         """A durable queue in the plugin's directory or another; one a worker, since a spool has one writer."""
         folder = (directory or self.data_dir / "spool") / f"{name}-{self._first.shared.worker}"
@@ -272,6 +279,11 @@ class PluginEgress:
         """Whether a URL that nobody vouches for would be called."""
         policy = self._egress.policy
         await self._egress.vet(policy.parse(url), policy.reach(tenants))
+
+    async def pinned(self, url: str, *, untrusted: bool = False, tenants: Iterable[str] = ()) -> Sequence[str]:
+        """Checked addresses for a library that connects by itself."""
+        policy = self._egress.policy
+        return await self._egress.addresses(policy.parse(url), untrusted=untrusted, reach=policy.reach(tenants))
 
 
 class _Response:

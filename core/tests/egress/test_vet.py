@@ -47,3 +47,29 @@ async def test_a_tenants_list_binds_it_too() -> None:
     egress = Egress(policy, lookup=_lookup)
     with pytest.raises(EgressRefused):
         await egress.vet(policy.parse("https://outer.example/hook"), policy.reach(["red"]))
+
+
+async def test_addresses_for_a_library_are_those_that_a_call_would_connect_to() -> None:
+    policy = EgressPolicy.compile(["http://inner.example:9000", "http://127.0.0.1:9000"], [], {"red": ["10.0.0.0/8"]})
+    egress = Egress(policy, lookup=_lookup)
+    assert await egress.addresses(policy.parse("https://outer.example/")) == ["93.184.216.34"]
+    assert await egress.addresses(policy.parse("http://inner.example:9000/a")) == ["10.0.0.7"]
+    assert list(await egress.addresses(policy.parse("http://127.0.0.1:9000/a"))) == ["127.0.0.1"]
+    red = policy.reach(["red"])
+    assert await egress.addresses(policy.parse("http://inner.example:9000/a"), reach=red) == ["10.0.0.7"]
+    for url, how in [
+        ("http://inner.example:9000/a", {"untrusted": True}),
+        ("http://127.0.0.1:9000/a", {"untrusted": True}),
+        ("http://inner.example:9001/a", {}),
+        ("http://meta.example/a", {}),
+        ("http://nobody.example/a", {}),
+        ("https://outer.example/", {"reach": red}),
+    ]:
+        with pytest.raises(EgressRefused):
+            await egress.addresses(policy.parse(url), **how)
+
+
+async def test_an_operators_name_is_checked_each_time_and_never_leads_to_metadata() -> None:
+    policy = EgressPolicy.compile(["http://meta.example"], [])
+    with pytest.raises(EgressRefused):
+        await Egress(policy, lookup=_lookup).addresses(policy.parse("http://meta.example/"))

@@ -16,6 +16,7 @@ from routeiq_sdk.secret import Secret
 from routeiq_sdk.values.decision import Decision
 from routeiq_sdk.values.delegation import Delegation, ProtectedResource
 from routeiq_sdk.values.directory import DirectoryGroup, DirectoryUser
+from routeiq_sdk.values.http import Headers
 from routeiq_sdk.values.meters import Charge, Held, Level, Overdue, Pace, Posting, Refused
 from routeiq_sdk.values.models import Deployment, ModelGroup
 from routeiq_sdk.values.principal import Principal
@@ -147,6 +148,15 @@ class EgressService(Protocol):
 
         Ask it when such a URL is kept for later, so that whoever sent it hears of it; `call` looks again. Raises a
         `RouteIQError`, also for a name that has no address.
+        """
+
+    async def pinned(self, url: str, *, untrusted: bool = False, tenants: Iterable[str] = ()) -> Sequence[str]:
+        """The numeric addresses to which `call` would connect for `url` now, each of them checked; the arguments are
+        those of `call`.
+
+        It is for a library that opens its own connections and can be given an address. Ask before each use, give the
+        library these addresses and never the name: then an answer of the name server that changes gains nothing.
+        Raises a `RouteIQError`, also for a name that has no address.
         """
 
 
@@ -412,6 +422,19 @@ class Gateway(Protocol):
         `credential` instead, such as a key typed into a form.
 
         Raises `RequestError` for nobody.
+        """
+
+    def admitted(
+        self, door: str, headers: Headers, *, action: str, client: str | None = None, long_lived: bool = False
+    ) -> AbstractAsyncContextManager[Context]:
+        """A request that came to a listener of the plugin's own, such as a gRPC server: `async with` it around all
+        that is done for it. It walks what a route with `access="key"` walks before its handler.
+
+        It takes a place among the requests in flight (with `long_lived` until the block begins, so the plugin bounds
+        how many there are), is waited for when the gateway stops, and is logged. Its caller is found by `headers` and
+        must be permitted `action`; `door` (`/package.Service/Method`) stands for the route, `client` is the numeric
+        address that it comes from. Raises `RequestError` for who may not, and while the gateway starts, stops or has
+        too much to do.
         """
 
     async def spool(

@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+import grpc
+import grpc.aio
 import httpx
 import uvicorn
+from a2a.compat.v0_3.a2a_v0_3_pb2_grpc import add_A2AServiceServicer_to_server as add_legacy
+from a2a.compat.v0_3.grpc_handler import CompatGrpcHandler
 from a2a.helpers import new_text_message, new_text_part
 from a2a.server.agent_execution import AgentExecutor, RequestContext
 from a2a.server.events import EventQueue
 from a2a.server.request_handlers import DefaultRequestHandler
+from a2a.server.request_handlers.grpc_handler import GrpcHandler
 from a2a.server.routes import create_agent_card_routes, create_jsonrpc_routes, create_rest_routes
 from a2a.server.tasks import (
     BasePushNotificationSender,
@@ -34,6 +39,7 @@ from a2a.types import (
     TaskState,
     TaskStatus,
 )
+from a2a.types.a2a_pb2_grpc import add_A2AServiceServicer_to_server
 from starlette.applications import Starlette
 
 
@@ -90,7 +96,8 @@ class Executor(AgentExecutor):
 
 
 class Agent:
-    """A running agent. `seen` has the headers of every request, `card` is what it serves."""
+    """A running agent. `seen` has the headers of every request, `card` is what it serves. One with the binding `GRPC`
+    is served at the port `grpc_port`, too."""
 
     def __init__(self, url: str, *, version: str, binding: str | None, extended: bool) -> None:
         self.url = url
@@ -100,13 +107,14 @@ class Agent:
         self.paths: list[str] = []
         self.bodies: list[bytes] = []
         self.refuse: set[str] = set()
+        self.grpc_port = 0
         self.pushed = httpx.AsyncClient()
         configs = InMemoryPushNotificationConfigStore()
         self.card = make_card(url, version=version, binding=binding, extended=extended)
         wide = AgentCard()
         wide.CopyFrom(self.card)
         wide.skills.append(AgentSkill(id="secret", name="Secret", description="Only for friends.", tags=["x"]))
-        handler = DefaultRequestHandler(
+        self.handler = handler = DefaultRequestHandler(
             agent_executor=self.executor,
             task_store=InMemoryTaskStore(),
             agent_card=self.card,
@@ -143,6 +151,46 @@ class Agent:
             return piece
 
         await self.app(scope, noted, send)
+
+
+class _Seen(grpc.aio.ServerInterceptor):
+    """Writes down the metadata of calls, and refuses tokens."""
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+
+    async def intercept_service(self, continuation: Any, details: Any) -> Any:
+        headers = dict(details.invocation_metadata)
+        self._agent.seen.append(headers)
+        self._agent.paths.append(details.method)
+        handler = await continuation(details)
+        if headers.get("authorization", "").removeprefix("Bearer ") in self._agent.refuse and handler is not None:
+
+            async def refuse(request: Any, call: Any) -> None:
+                await call.abort(grpc.StatusCode.UNAUTHENTICATED, "who are you?")
+
+            return grpc.unary_unary_rpc_method_handler(refuse, handler.request_deserializer)
+        return handler
+
+
+@asynccontextmanager
+async def _by_grpc(agent: Agent, credentials: Any) -> AsyncIterator[None]:
+    server = grpc.aio.server(interceptors=(_Seen(agent),))
+    if agent.version == "0.3":
+        add_legacy(CompatGrpcHandler(agent.handler), server)
+    else:
+        add_A2AServiceServicer_to_server(GrpcHandler(agent.handler), server)
+    where = "127.0.0.1:0"
+    agent.grpc_port = (
+        server.add_insecure_port(where) if credentials is None else server.add_secure_port(where, credentials)
+    )
+    for interface in agent.card.supported_interfaces:
+        interface.url = f"127.0.0.1:{agent.grpc_port}"
+    await server.start()
+    try:
+        yield
+    finally:
+        await server.stop(0)
 
 
 async def _answer(send: Any, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:
@@ -205,12 +253,18 @@ class _Later:
 
 
 @asynccontextmanager
-async def running(*, version: str = "1.0", binding: str | None = None, extended: bool = True) -> AsyncIterator[Agent]:
-    """A running agent."""
+async def running(
+    *, version: str = "1.0", binding: str | None = None, extended: bool = True, credentials: Any = None
+) -> AsyncIterator[Agent]:
+    """A running agent; `credentials` are those of its gRPC server."""
     later = _Later()
-    async with served(later) as url:
-        agent = Agent(url, version=version, binding=binding, extended=extended)
+    async with AsyncExitStack() as stack:
+        agent = Agent(
+            await stack.enter_async_context(served(later)), version=version, binding=binding, extended=extended
+        )
         later.app = agent
+        if binding == "GRPC":
+            await stack.enter_async_context(_by_grpc(agent, credentials))
         try:
             yield agent
         finally:

@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import grpc.aio
 import httpx
-from a2a.client import Client, ClientConfig, ClientFactory
+from a2a.client import Client, ClientCallContext, ClientConfig, ClientFactory
 from a2a.client.card_resolver import A2ACardResolver
+from a2a.client.interceptors import AfterArgs, BeforeArgs, ClientCallInterceptor
 from a2a.types import (
     AgentCard,
     Message,
@@ -55,8 +57,40 @@ async def connected(
         assert wanted, "the card names no such interface"
         del picked.supported_interfaces[:]
         picked.supported_interfaces.extend(wanted)
-        config = ClientConfig(streaming=streaming, httpx_client=http, supported_protocol_bindings=[binding])
-        yield ClientFactory(config).create(picked)
+        channels: list[grpc.aio.Channel] = []
+
+        def channel(target: str) -> grpc.aio.Channel:
+            channels.append(grpc.aio.insecure_channel(target))
+            return channels[-1]
+
+        config = ClientConfig(
+            streaming=streaming,
+            httpx_client=http,
+            grpc_channel_factory=channel,
+            supported_protocol_bindings=[binding],
+        )
+        try:
+            yield ClientFactory(config).create(picked, [_Bearer(person)] if binding == "GRPC" else None)
+        finally:
+            for each in channels:
+                await each.close()
+
+
+class _Bearer(ClientCallInterceptor):
+    """What gives a call of gRPC its token; over HTTP the client's own headers do."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    async def before(self, args: BeforeArgs) -> None:
+        args.context = args.context or ClientCallContext()
+        args.context.service_parameters = {
+            **(args.context.service_parameters or {}),
+            "Authorization": f"Bearer {self._token}",
+        }
+
+    async def after(self, args: AfterArgs) -> None:
+        pass
 
 
 async def everything(client: Client, request: SendMessageRequest) -> list[StreamResponse]:

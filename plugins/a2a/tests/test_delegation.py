@@ -56,10 +56,13 @@ def delegation(plugin_folder) -> Any:
 
 
 @pytest.mark.parametrize("streaming", [False, True])
-async def test_a_refused_token_is_renewed_once(run_agent, open_gateway, delegation, streaming) -> None:
-    agent = await run_agent()
+@pytest.mark.parametrize("binding", [None, "GRPC"])
+async def test_a_refused_token_is_renewed_once(run_agent, open_gateway, delegation, streaming, binding) -> None:
+    agent = await run_agent(binding=binding)
     agent.refuse.add("old")
-    gateway = await open_gateway(plugins={"delegation": {}}, agents={"echo": {"url": agent.url, "auth": AUTH}})
+    origins = [f"http://127.0.0.1:{agent.grpc_port}"] if binding else []
+    row = {"url": agent.url, "origins": origins, "auth": AUTH}
+    gateway = await open_gateway(plugins={"delegation": {}}, agents={"echo": row})
     async with connected(gateway, streaming=streaming) as client:
         assert words(await everything(client, message("hello"))) == "echo: hello"
     sent = [headers.get("authorization") for headers in agent.seen if headers.get("authorization")]

@@ -8,6 +8,7 @@ import json
 import pytest
 
 from routeiq_sdk import ConfigError, Event, RequestError
+from routeiq_sdk.values.http import Headers
 from routeiq_testkit import Reply
 
 KEEPS = """
@@ -334,3 +335,69 @@ async def test_the_status_route_shows_how_often_and_how_long_each_plugin_was_ask
     assert figures["total_ns"] >= figures["max_ns"] > 0
     assert body["plugins"] == ["some"]
     assert "inner reason" not in json.dumps(body)
+
+
+DOORKEEPER = (
+    KEEPS
+    + """
+@hookimpl
+async def authorize_action(self, ctx: Context, action: str) -> Any:
+    note(f"{ctx.principal.id} {action} {ctx.route} {ctx.client}")
+    return Reject(403, "not for you") if action == "thing:break" else None
+
+@hookimpl
+async def commit(self, event: Any) -> None:
+    note(f"{event.name} {event.payload['status']}")
+"""
+)
+
+
+async def test_a_listener_of_a_plugins_own_walks_what_a_route_walks(bench, the_plugin) -> None:
+    gateway = await bench.serve({"keeper": DOORKEEPER})
+    handle, shared = the_plugin(gateway, "keeper").gateway, gateway.app.shared
+    known = Headers([(b"authorization", f"Bearer {gateway.key}".encode())])
+    how = {"action": "thing:call", "client": "192.0.2.7"}
+    async with handle.admitted("/service/Method", known, **how) as ctx:
+        assert ctx.principal.id == "master"
+        assert (shared.in_flight.now, shared.drain.live, gateway.runtime.users) == (1, 1, 1)
+    assert bench.journal == ["master thing:call /service/Method 192.0.2.7"]
+    async with handle.admitted("/service/Method", known, **how, long_lived=True):
+        assert (shared.in_flight.now, shared.drain.live, gateway.runtime.users) == (0, 1, 1)
+    bench.journal.clear()
+    refused = [(Headers([]), "thing:call", 401), (known, "thing:break", 403)]
+    for headers, action, status in refused:
+        with pytest.raises(RequestError) as caught:
+            async with handle.admitted("/service/Method", headers, action=action, client="192.0.2.7"):
+                raise AssertionError("nobody may come in")
+        assert caught.value.status == status
+    told = [line for line in bench.journal if line.startswith("routeiq.")]
+    assert told == ["routeiq.admission.v1 401", "routeiq.admission.v1 403"]
+    shared.in_flight.most = 0
+    with pytest.raises(RequestError, match="bound of requests in flight"):
+        async with handle.admitted("/service/Method", known, **how):
+            pass
+    assert (shared.in_flight.now, shared.drain.live, gateway.runtime.users) == (0, 0, 0)
+
+
+async def test_a_drain_waits_for_a_plugins_own_listener_and_lets_nobody_in(bench, the_plugin) -> None:
+    gateway = await bench.serve({"keeper": DOORKEEPER})
+    handle, shared = the_plugin(gateway, "keeper").gateway, gateway.app.shared
+    known = Headers([(b"authorization", f"Bearer {gateway.key}".encode())])
+    inside = asyncio.Event()
+
+    async def stay() -> None:
+        async with handle.admitted("/service/Method", known, action="thing:call"):
+            inside.set()
+            await asyncio.Event().wait()
+
+    staying = asyncio.create_task(stay())
+    await inside.wait()
+    shared.drain.begin()
+    with pytest.raises(RequestError, match="starts or stops"):
+        async with handle.admitted("/service/Method", known, action="thing:call"):
+            pass
+    assert shared.drain.live == 1
+    shared.drain.cut()
+    with pytest.raises(asyncio.CancelledError):
+        await staying
+    assert (shared.in_flight.now, shared.drain.live, gateway.runtime.users) == (0, 0, 0)

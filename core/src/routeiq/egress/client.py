@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterable, Mapping
+from collections.abc import AsyncIterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -167,20 +167,32 @@ class Egress:
 
     async def vet(self, url: Url, reach: Reach | None = None) -> None:
         """Whether a guarded call to `url` would be made, were its name to stay what it is. Raises `EgressRefused`."""
-        self._policy.check_url(url)
+        await self.addresses(url, untrusted=True, reach=reach)
+
+    async def addresses(self, url: Url, *, untrusted: bool = False, reach: Reach | None = None) -> Sequence[str]:
+        """The numeric addresses to which `request` would connect for `url` now, each checked as there. Raises
+        `EgressRefused`, also for a name without any."""
+        trusted = not untrusted and url.origin in self._policy.operator_origins
+        check = self._check_operator_address if trusted else self._check_guarded_address
+        if not trusted:
+            self._policy.check_url(url)
         if reach is not None:
             reach.check(url)
         if url.is_literal:
-            return
+            return (url.host,)
         try:
             async with asyncio.timeout(LOOKUP_SECONDS):
-                addresses = await (self._lookup or system_lookup(self._threads))(url.host, url.port)
+                lookup = self._lookup or system_lookup(None if trusted else self._threads)
+                addresses = await lookup(url.host, url.port)
         except (OSError, TimeoutError, UnicodeError):
             raise EgressRefused(str(url), "its name has no address now") from None
         for address in addresses:
-            self._policy.check_address(url.host, url.port, address)
+            check(url.host, url.port, address)
             if reach is not None:
                 reach.check_address(url, address)
+        if not addresses:
+            raise EgressRefused(str(url), "its name has no address now")
+        return addresses
 
     def _check_operator_address(self, host: str, port: int, address: str) -> None:
         self._policy.check_operator_address(host, port, address)

@@ -6,6 +6,8 @@ When each step happens is the worker's decision; nothing here sleeps, closes soc
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -44,17 +46,25 @@ class Drain:
         """The same application, each of whose requests `live` counts and `cut` can end, on any engine."""
 
         async def tracked(scope: Scope, receive: Receive, send: Send) -> None:
-            task = asyncio.current_task()
-            if task is None or scope["type"] == "lifespan":
+            if scope["type"] == "lifespan":
                 await app(scope, receive, send)
                 return
-            self._live.add(task)
             try:
-                await app(scope, receive, send)
+                with self.counted():
+                    await app(scope, receive, send)
             except asyncio.CancelledError:
                 if not self._cut:
                     raise
-            finally:
-                self._live.discard(task)
 
         return tracked
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """What the running task does in the block is live: `live` counts it and `cut` ends it."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._live.add(task)
+        try:
+            yield
+        finally:
+            self._live.discard(task)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -292,6 +293,15 @@ class FakeGateway:
         if self.caller is None:
             raise RequestError(401, "no key", type="auth_error")
         return self.caller
+
+    @asynccontextmanager
+    async def admitted(
+        self, door: str, headers: Headers, *, action: str, client: str | None = None, long_lived: bool = False
+    ) -> AsyncIterator[Context]:
+        """Let in the `caller` that the test set, else nobody."""
+        ctx = make_context(principal=await self.identify(make_context()), route=door)
+        ctx.headers, ctx.action, ctx.client = headers, action, client
+        yield ctx
 
     def check_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Accept any rows."""

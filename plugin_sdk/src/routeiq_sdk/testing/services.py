@@ -134,6 +134,11 @@ class FakeEgress:
         """Note the URL; refuse what `forbid` was told."""
         await self.check(url)
 
+    async def pinned(self, url: str, *, untrusted: bool = False, tenants: Iterable[str] = ()) -> Sequence[str]:
+        """Note the URL; refuse what `forbid` was told. Every name is at 192.0.2.1."""
+        await self.check(url)
+        return ("192.0.2.1",)
+
 
 @dataclass(frozen=True, slots=True)
 class FakeLease:

@@ -6,17 +6,18 @@ What it means is the other modules' business.
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
-from routeiq_a2a.addresses import checked_url
+from routeiq_a2a.addresses import checked_url, is_loopback, listening_at
 from routeiq_a2a.litellm import LitellmAgent
 from routeiq_sdk import FromLitellm, PluginConfig, Secret
 from routeiq_sdk.values.delegation import OutboundAuth
 
 AgentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
-Binding = Literal["JSONRPC", "HTTP+JSON"]
+Binding = Literal["JSONRPC", "HTTP+JSON", "GRPC"]
 Version = Literal["1.0", "0.3"]
 _SHORTEST_SECRET = 16
 
@@ -34,7 +35,9 @@ class AgentSettings(PluginConfig):
     origins: tuple[Url, ...] = Field(
         (), description="Other addresses that its card may name. Without this, only the origin of its own address."
     )
-    binding: Binding | None = Field(None, description="The binding to call it by. Left out: the first that fits.")
+    binding: Binding | None = Field(
+        None, description="The binding to call it by. Left out: the first that fits, GRPC after the others."
+    )
     version: Version | None = Field(
         None, description="The version of A2A to call it with. Left out: 1.0 if its card has it."
     )
@@ -71,6 +74,34 @@ class PushSettings(PluginConfig):
     most: int = Field(20, ge=1, le=100, description="Webhooks of one task.")
 
 
+class GrpcTls(PluginConfig):
+    """The certificate of the gRPC listener."""
+
+    certfile: Path = Field(description="PEM file of the certificate chain.")
+    keyfile: Path = Field(description="PEM file of the private key.")
+
+
+class GrpcSettings(PluginConfig):
+    """Serving the agents over gRPC, on a port of its own."""
+
+    listen: str = Field(description="Where to listen, `HOST:PORT`; HOST is an address or `localhost`.")
+    tls: GrpcTls | None = Field(None, description="The certificate. Only loopback addresses need none.")
+    address: str | None = Field(
+        None,
+        min_length=1,
+        description="What cards name, as gRPC clients take it. Left out: the host of `public_url` and the listener's "
+        "port.",
+    )
+    message_mib: float = Field(32.0, gt=0, le=512, description="The longest request, in MiB.")
+
+    @model_validator(mode="after")
+    def _can_listen(self) -> GrpcSettings:
+        host, _ = listening_at(self.listen)
+        if self.tls is None and not is_loopback(host):
+            raise ValueError("listens beyond loopback without tls: keys would travel in the clear; add a certificate")
+        return self
+
+
 class A2AConfig(PluginConfig):
     """Settings of the a2a plugin."""
 
@@ -93,6 +124,9 @@ class A2AConfig(PluginConfig):
     stream_mib: float = Field(64.0, gt=0, le=4096, description="All that a stream may bring, in MiB.")
     streams: int = Field(500, ge=1, le=100_000, description="Streams to clients at one time, in one worker.")
     push: PushSettings = Field(PushSettings(), description="Calling clients' webhooks.")
+    grpc: GrpcSettings | None = Field(
+        None, description="Serving the agents over gRPC. Left out: they are served over HTTP alone."
+    )
     litellm_agents: Annotated[tuple[LitellmAgent, ...], FromLitellm("agents")] = Field(
         (), description="LiteLLM's rows of agents."
     )
@@ -120,4 +154,6 @@ class A2AConfig(PluginConfig):
             raise ValueError(f"two agents are called {twice[0]!r}; say it in one place")
         if self.default_agent is not None and self.default_agent not in names:
             raise ValueError("default_agent names no agent")
+        if self.grpc is not None and self.public_url is None:
+            raise ValueError("grpc needs public_url: a call of gRPC does not tell where the gateway is on the web")
         return self

@@ -5,8 +5,12 @@ No decision is taken here.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
 from a2a.types import AgentCard
 
+from routeiq_a2a.addresses import listening_at
 from routeiq_a2a.cards import trust
 from routeiq_a2a.cards.serving import ServedCards
 from routeiq_a2a.cards.signing import open_signer
@@ -16,6 +20,7 @@ from routeiq_a2a.faces.chat import ChatFace
 from routeiq_a2a.forwarding.forwarder import Forwarder
 from routeiq_a2a.forwarding.road import Road
 from routeiq_a2a.forwarding.tasks import Tasks
+from routeiq_a2a.optional import MEND, has_grpc
 from routeiq_a2a.push.delivery import Deliveries
 from routeiq_a2a.push.hooks import Hooks
 from routeiq_a2a.push.inbox import Inbox
@@ -26,11 +31,15 @@ from routeiq_a2a.registry.rows import configured
 from routeiq_a2a.registry.stored import StoredAgents
 from routeiq_a2a.sealing import open_sealer
 from routeiq_a2a.upstream.calling import Agents
+from routeiq_a2a.upstream.interfaces import GRPC
 from routeiq_a2a.wire.door import Door
 from routeiq_a2a.wire.events import Streams
 from routeiq_a2a.wire.jsonrpc import JsonRpc
 from routeiq_a2a.wire.rest import Rest
 from routeiq_sdk import ConfigError, Context, Gateway
+
+if TYPE_CHECKING:
+    from routeiq_a2a.wire.grpc_listener import GrpcListener
 
 _MIB = 1 << 20
 
@@ -45,8 +54,10 @@ class Parts:
         self.registry = Registry(self.agents, StoredAgents(gateway, sealer))
         self.cards = Cards(gateway)
         signer = open_signer(config.sign_key, gateway.data_dir)
-        served = ServedCards(gateway, self.cards, signer, public=config.public_cards)
-        calls = Agents(
+        if config.grpc is not None or any(agent.binding == GRPC for agent in self.agents):
+            _require_grpc()
+        served = ServedCards(gateway, self.cards, signer, public=config.public_cards, grpc=_grpc_address(config))
+        self._calls = calls = Agents(
             gateway,
             self.cards,
             answer_bytes=int(config.answer_mib * _MIB),
@@ -61,6 +72,14 @@ class Parts:
         self.door = Door(
             config, self.registry, self.road, served, JsonRpc(forwarder, streams), Rest(forwarder, streams)
         )
+        self._listener: GrpcListener | None = None
+        if config.grpc is not None:
+            from routeiq_a2a.wire.grpc_door import GrpcDoor
+            from routeiq_a2a.wire.grpc_listener import GrpcListener
+
+            base, default = config.public_url or "", config.default_agent
+            door = GrpcDoor(gateway, self.registry, self.road, forwarder, streams, base=base, default=default)
+            self._listener = GrpcListener(config.grpc, door.handlers())
         self.inbox = Inbox(self.registry, hooks, tasks, self.road, self.deliveries)
         self.admin = Admin(gateway, self.registry, self.road)
         self._served = served
@@ -89,3 +108,26 @@ class Parts:
         await self.registry.stored.refresh()
         self._gateway.spawn("hear of changes to agents", self.registry.stored.follow)
         self._gateway.spawn("deliver push notifications", self.deliveries.run)
+        if self._listener is not None:
+            await self._listener.start()
+
+    async def stop(self) -> None:
+        """Listen no more, and close what is open to agents."""
+        if self._listener is not None:
+            await self._listener.stop()
+        await self._calls.close()
+
+
+def _require_grpc() -> None:
+    if not has_grpc():
+        raise ConfigError("routeiq.plugins.a2a: gRPC is asked for, and its library is not installed.", mend=MEND)
+
+
+def _grpc_address(config: A2AConfig) -> str | None:
+    """Where clients reach the listener, as cards name it."""
+    if config.grpc is None:
+        return None
+    if config.grpc.address is not None:
+        return config.grpc.address
+    host = urlsplit(config.public_url or "").hostname or ""
+    return f"{f'[{host}]' if ':' in host else host}:{listening_at(config.grpc.listen)[1]}"

@@ -58,9 +58,14 @@ class A2A(Plugin[A2AConfig]):
     async def setup(self, gateway: Gateway) -> None:
         from routeiq_a2a.parts import Parts
 
-        parts = Parts(self.config, gateway)
+        parts = self._made = Parts(self.config, gateway)
         await parts.start()
-        self._made = parts
+
+    @hookimpl
+    async def teardown(self) -> None:
+        parts, self._made = self._made, None
+        if parts is not None:
+            await parts.stop()
 
     @hookimpl
     async def model_rows(self) -> Sequence[Mapping[str, Any]]:

@@ -24,13 +24,15 @@ from routeiq_sdk.values.delegation import ProtectedResource
 KEY_HEADER = "x-api-key"
 
 
-def rewritten(agent: Agent, card: AgentCard, base: str, resource: ProtectedResource | None) -> AgentCard:
-    """The card to serve, unsigned. `base` is the gateway's own address."""
+def rewritten(
+    agent: Agent, card: AgentCard, base: str, resource: ProtectedResource | None, grpc: str | None
+) -> AgentCard:
+    """The card to serve, unsigned. `base` is the gateway's own address, `grpc` that of its gRPC listener, if any."""
     served = AgentCard()
     served.CopyFrom(card)
     del served.signatures[:]
     del served.supported_interfaces[:]
-    served.supported_interfaces.extend(interfaces(agent.name, base))
+    served.supported_interfaces.extend(interfaces(agent.name, base, grpc))
     if not agent.push:
         served.capabilities.push_notifications = False
     # The agent's own schemes are between it and the gateway.
@@ -61,12 +63,15 @@ def rewritten(agent: Agent, card: AgentCard, base: str, resource: ProtectedResou
     return served
 
 
-def interfaces(name: str, base: str) -> list[AgentInterface]:
-    """What the gateway serves for an agent: both bindings, both versions."""
+def interfaces(name: str, base: str, grpc: str | None) -> list[AgentInterface]:
+    """What the gateway serves for an agent: both bindings, both versions; and gRPC, where the tenant is the agent."""
     url = f"{base}/a2a/{quote(name)}"
-    return [
+    offered = [
         AgentInterface(url=url, protocol_binding="JSONRPC", protocol_version=V1_0),
         AgentInterface(url=f"{url}/v1", protocol_binding="HTTP+JSON", protocol_version=V1_0),
         AgentInterface(url=url, protocol_binding="JSONRPC", protocol_version=V0_3),
         AgentInterface(url=url, protocol_binding="HTTP+JSON", protocol_version=V0_3),
     ]
+    if grpc is not None:
+        offered.append(AgentInterface(url=grpc, protocol_binding="GRPC", protocol_version=V1_0, tenant=name))
+    return offered

@@ -32,12 +32,15 @@ _SECONDS = 60
 class ServedCards:
     """Makes them, and remembers them by the agent's card and the address that they name."""
 
-    def __init__(self, gateway: Gateway, cards: Cards, signer: CardSigner, *, public: bool) -> None:
+    def __init__(
+        self, gateway: Gateway, cards: Cards, signer: CardSigner, *, public: bool, grpc: str | None = None
+    ) -> None:
         self._gateway = gateway
         self._cards = cards
         self._guarded = GuardedCards(gateway)
         self.signer = signer
         self._scope = "public" if public else "private"
+        self._grpc = grpc
         self._made: OrderedDict[tuple[Any, ...], AgentCard] = OrderedDict()
 
     async def card(self, ctx: Context, agent: Agent, base: str) -> AgentCard:
@@ -48,7 +51,7 @@ class ServedCards:
         key = (agent.id, agent.name, agent.push, seen, base, resource)
         made = self._made.get(key)
         if made is None:
-            made = rewritten(agent, guarded, base, resource)
+            made = rewritten(agent, guarded, base, resource, self._grpc)
             self.signer.sign(made, base)
             self._made[key] = made
             if len(self._made) > _MOST:
@@ -64,7 +67,8 @@ class ServedCards:
         """What an agent tells those who signed in, in the gateway's form."""
         digest = hashlib.sha256(card.SerializeToString(deterministic=True)).hexdigest()
         guarded = await self._guarded.of(ctx, agent, card, digest)
-        served = rewritten(agent, guarded, base, self._gateway.protected_resource(f"/a2a/{agent.name}"))
+        resource = self._gateway.protected_resource(f"/a2a/{agent.name}")
+        served = rewritten(agent, guarded, base, resource, self._grpc)
         self.signer.sign(served, base)
         return served
 

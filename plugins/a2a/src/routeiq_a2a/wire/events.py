@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import weakref
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -33,11 +33,11 @@ class Streams:
         self, events: AsyncGenerator[Any], frame: Frame, fail: Callable[[Problem], Mapping[str, Any]]
     ) -> HttpResponse:
         """A stream whose first event is there already. Raises what came instead of it: then there is no stream."""
-        if self.open >= self._most:
+        try:
+            self._enter()
+        except RequestError:
             await events.aclose()
-            message = "Too many streams are open; try again in a moment."
-            raise RequestError(503, message, type="overloaded", headers={"Retry-After": "1"})
-        self.open += 1
+            raise
         try:
             first = await anext(events, None)
         except BaseException:
@@ -48,6 +48,21 @@ class Streams:
         body.leave = weakref.finalize(body, self._leave)  # once, also when nobody ever asked for its first piece
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return HttpResponse(200, body, headers, "text/event-stream", long_lived=True)
+
+    @contextlib.contextmanager
+    def place(self) -> Iterator[None]:
+        """The place of a stream that is no server-sent events. Raises `RequestError` when there is none."""
+        self._enter()
+        try:
+            yield
+        finally:
+            self._leave()
+
+    def _enter(self) -> None:
+        if self.open >= self._most:
+            message = "Too many streams are open; try again in a moment."
+            raise RequestError(503, message, type="overloaded", headers={"Retry-After": "1"})
+        self.open += 1
 
     def _leave(self) -> None:
         self.open -= 1

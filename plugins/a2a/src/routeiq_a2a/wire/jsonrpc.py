@@ -47,7 +47,7 @@ from routeiq_sdk import RequestError
 from routeiq_sdk.values.http import HttpRequest, HttpResponse
 
 _UNAUTHENTICATED = 401
-_METHODS: Mapping[str, tuple[type[Proto], str]] = {
+METHODS: Mapping[str, tuple[type[Proto], str]] = {
     "SendMessage": (SendMessageRequest, "on_message_send"),
     "SendStreamingMessage": (SendMessageRequest, "on_message_send_stream"),
     "GetTask": (GetTaskRequest, "on_get_task"),
@@ -96,7 +96,7 @@ _METHODS_0_3: Mapping[str, tuple[Any, str]] = {
         "on_get_extended_agent_card",
     ),
 }
-_STREAMING = frozenset({"on_message_send_stream", "on_subscribe_to_task"})
+STREAMING = frozenset({"on_message_send_stream", "on_subscribe_to_task"})
 
 
 class JsonRpc:
@@ -132,14 +132,14 @@ class JsonRpc:
         return HttpResponse(200, orjson.dumps(told.rpc(id, version)), told.headers)
 
     async def _answer(self, id: Any, method: str, body: Mapping[str, Any], caller: Caller) -> HttpResponse:
-        known = _METHODS.get(method)
+        known = METHODS.get(method)
         if known is None:
             raise MethodNotFoundError(f"{method!r} is no method of A2A {caller.version}.")
         kind, name = known
         params = of_json(_params(body), kind())
         context = call_context(caller)
         handle: Callable[..., Any] = getattr(self._forwarder, name)
-        if name in _STREAMING:
+        if name in STREAMING:
             events: AsyncGenerator[Any] = handle(params, context)
             return await self._streams.answer(
                 events, lambda event: _result(id, to_json(to_stream_response(event))), _failing(id, caller)
@@ -152,7 +152,7 @@ class JsonRpc:
     async def _answer_0_3(self, id: Any, method: str, body: Mapping[str, Any], caller: Caller) -> HttpResponse:
         known = _METHODS_0_3.get(method)
         if known is None:
-            if method in _METHODS:
+            if method in METHODS:
                 raise VersionNotSupportedError(
                     f"{method} is a method of A2A 1.0; send the header A2A-Version: 1.0 with it."
                 )
@@ -162,7 +162,7 @@ class JsonRpc:
         params = kind.model_validate({**body, "id": "" if id is None else id})
         context = call_context(caller)
         handle: Callable[..., Any] = getattr(self._legacy, name)
-        if name in _STREAMING:
+        if name in STREAMING:
             events: AsyncGenerator[Any] = handle(params, context)
             return await self._streams.answer(
                 events, lambda event: _result(id, _dumped(event.result)), _failing(id, caller)

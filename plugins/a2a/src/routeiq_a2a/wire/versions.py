@@ -32,5 +32,9 @@ def told_version(request: HttpRequest) -> str | None:
 
 def told_extensions(request: HttpRequest) -> tuple[str, ...]:
     """The extensions that a client declares, under either version's name of the header."""
-    told = request.headers.get(EXTENSIONS) or request.headers.get(f"X-{EXTENSIONS}") or ""
-    return tuple(part.strip() for part in told.split(",") if part.strip())
+    return extensions_of(request.headers.get(EXTENSIONS) or request.headers.get(f"X-{EXTENSIONS}"))
+
+
+def extensions_of(told: str | None) -> tuple[str, ...]:
+    """The extensions that the value of such a header names."""
+    return tuple(part.strip() for part in (told or "").split(",") if part.strip())
