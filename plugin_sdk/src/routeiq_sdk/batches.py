@@ -42,9 +42,7 @@ class BatchQueue(Generic[T]):
         self._failed = failed
         self._arrived = asyncio.Event()
         self._full = asyncio.Event()
-        self._delivering = asyncio.Lock()
-        self._in_hand: Sequence[T] = ()
-        self._trying: asyncio.Task[None] | None = None
+        self._delivering: asyncio.Task[None] | None = None
         self.lost = 0
 
     def __len__(self) -> int:
@@ -79,24 +77,31 @@ class BatchQueue(Generic[T]):
             async with asyncio.timeout(seconds):
                 await self._deliver_waiting()
         except TimeoutError:
-            if self._trying is not None:
-                self._trying.cancel()
-                await asyncio.wait((self._trying,))
-            self.lost += len(self._waiting) + len(self._in_hand)
+            if self._delivering is not None:
+                self._delivering.cancel()
+                await asyncio.wait((self._delivering,))
+            self.lost += len(self._waiting)
             self._waiting.clear()
-            self._in_hand, self._trying = (), None
 
     async def _deliver_waiting(self) -> None:
-        async with self._delivering:
-            self._arrived.clear()
-            self._full.clear()
-            while self._trying is not None or self._waiting:
-                if self._trying is None:
-                    self._in_hand = [self._waiting.popleft() for _ in range(min(self._batch, len(self._waiting)))]
-                    self._trying = asyncio.get_running_loop().create_task(self._try(self._in_hand))
-                # Not cancelled with whoever waits for it: a batch half-way out would be delivered again.
-                await asyncio.shield(self._trying)
-                self._in_hand, self._trying = (), None
+        self._arrived.clear()
+        self._full.clear()
+        while self._waiting or self._delivering is not None:
+            if self._delivering is None:
+                self._delivering = asyncio.get_running_loop().create_task(self._deliver_all())
+            # Not cancelled with whoever waits for it: a batch half-way out would be delivered again.
+            await asyncio.shield(self._delivering)
+
+    async def _deliver_all(self) -> None:
+        batch: list[T] = []
+        try:
+            while self._waiting:
+                batch = [self._waiting.popleft() for _ in range(min(self._batch, len(self._waiting)))]
+                await self._try(batch)
+                batch = []
+        finally:
+            self.lost += len(batch)
+            self._delivering = None
 
     async def _try(self, batch: Sequence[T]) -> None:
         for number in range(self._tries):
