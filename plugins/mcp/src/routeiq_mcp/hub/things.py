@@ -15,7 +15,7 @@ from routeiq_mcp.hub.cursors import INVALID, page_of
 from routeiq_mcp.hub.lists import KEYS, Listed
 from routeiq_mcp.hub.looking import Looking
 from routeiq_mcp.hub.manifests import LIST as SKILLS
-from routeiq_mcp.hub.manifests import check_file, files_of, may_have_skills
+from routeiq_mcp.hub.manifests import check_file, files_of, is_below, may_have_skills
 from routeiq_mcp.hub.policy import SEPARATOR
 from routeiq_mcp.hub.server import Server
 from routeiq_mcp.hub.spec import FaceSpec
@@ -124,9 +124,10 @@ class Things:
             if item["uri"] == uri:
                 return server, own
         skills = await self.ask(ctx, face, SKILLS, self._recheck)
-        for server, listed in skills.found:
-            if any(uri in files_of(entry) for entry in listed.entries):
-                return server, uri
+        for holds in (_names, is_below):
+            for server, listed in skills.found:
+                if any(holds(entry, uri) for entry in listed.entries):
+                    return server, uri
         callers = {server.name: server.caller(ctx) for server in face.servers}
         server_of = self._remembered.owner(face, uri, callers)
         if server_of is not None:
@@ -220,6 +221,10 @@ class Things:
         result = await self._walking.call(ctx, server, call, run)
         self._remembered.note(server, server.caller(ctx), result)
         return result
+
+
+def _names(entry: Json, uri: str) -> bool:
+    return uri in files_of(entry)
 
 
 def _with(listed: Listed, entries: tuple[Json, ...]) -> Listed:
