@@ -34,6 +34,7 @@ from a2a.types import (
     TaskState,
     TaskStatus,
 )
+from a2a.utils import errors
 from starlette.applications import Starlette
 
 
@@ -51,6 +52,8 @@ class Executor(AgentExecutor):
         assert context.task_id
         assert context.context_id
         self.contexts.append(context.context_id)
+        if word == "raise":
+            raise getattr(errors, text.split()[1])
         if word == "message":
             told = new_text_message(f"said: {text}", context_id=context.context_id, role=Role.ROLE_AGENT)
             await event_queue.enqueue_event(told)

@@ -1,0 +1,504 @@
+"""A2A 1.0.1, row by row: operations (section 3), identity (7) and who may see what (13)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from .spec import ERRORS, OPERATIONS, RPC, Client, Row, Rows, Spec, message
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+rows = Rows()
+DONE, WORKING = "TASK_STATE_COMPLETED", "TASK_STATE_WORKING"
+HOOK = {"url": "http://127.0.0.1:49999/hook"}
+
+
+def of_task(task_id: str) -> dict[str, dict[str, Any]]:
+    """The operations on a task, with their parameters."""
+    return {
+        "GetTask": {"id": task_id},
+        "CancelTask": {"id": task_id},
+        "SubscribeToTask": {"id": task_id},
+        "CreateTaskPushNotificationConfig": {"taskId": task_id, **HOOK},
+        "GetTaskPushNotificationConfig": {"taskId": task_id, "id": "h"},
+        "ListTaskPushNotificationConfigs": {"taskId": task_id},
+        "DeleteTaskPushNotificationConfig": {"taskId": task_id, "id": "h"},
+    }
+
+
+@rows.row("3.1.1")
+async def a_task_or_a_message_comes_back(client: Client) -> None:
+    """A message is answered by a task or by a message."""
+    said = await client.say("hello")
+    assert list(said) == ["task"]
+    assert said["task"]["status"]["state"] == DONE
+    assert list(await client.say("message me")) == ["message"]
+
+
+@rows.row("3.1.1")
+async def a_task_that_has_ended_takes_no_message(client: Client) -> None:
+    """A message to a task that has come to its end is an unsupported operation, streamed or not."""
+    task = await client.task("hello")
+    more = message("more", taskId=task["id"])
+    for operation in ("SendMessage", "SendStreamingMessage"):
+        (await client.call(operation, more)).is_error("UnsupportedOperationError")
+
+
+@rows.row("3.1.2")
+async def a_stream_of_a_message_is_that_message(client: Client) -> None:
+    """A stream that brings a message brings nothing else, and closes."""
+    events = await client.all_of("message me")
+    assert [list(event) for event in events] == [["message"]]
+
+
+@rows.row("3.1.2")
+async def a_stream_of_a_task_begins_with_it_and_ends_with_its_end(client: Client) -> None:
+    """A stream about a task begins with the task, then come changes, and it closes when the task has ended."""
+    events = await client.all_of("pieces")
+    assert list(events[0]) == ["task"]
+    assert {kind for event in events[1:] for kind in event} == {"statusUpdate", "artifactUpdate"}
+    assert events[-1]["statusUpdate"]["status"]["state"] == DONE
+
+
+@rows.row("3.1.2")
+async def a_stream_tells_at_once(client: Client) -> None:
+    """The stream gives feedback while the task is being worked on."""
+    async with client.streamed("SendStreamingMessage", message("wait")) as stream:
+        task = (await stream.next())["task"]
+        assert (await stream.next())["statusUpdate"]["status"]["state"] == WORKING
+        await client.call("CancelTask", {"id": task["id"]})
+        assert (await stream.rest())[-1]["statusUpdate"]["status"]["state"] == "TASK_STATE_CANCELED"
+
+
+@rows.row("3.1.4")
+async def lists_hold_no_artifacts_unless_asked(client: Client) -> None:
+    """Without includeArtifacts no task of a list has the field; with it each has."""
+    await client.task("hello")
+    for params in ({}, {"includeArtifacts": False}):
+        (task,) = (await client.call("ListTasks", params)).value["tasks"]
+        assert "artifacts" not in task
+    (task,) = (await client.call("ListTasks", {"includeArtifacts": True})).value["tasks"]
+    assert task["artifacts"][0]["parts"] == [{"text": "echo: hello"}]
+    await client.task("ask")
+    newest = (await client.call("ListTasks", {"includeArtifacts": True})).value["tasks"][0]
+    assert newest["artifacts"] == []
+
+
+@rows.row("3.1.4")
+async def the_fields_of_a_list_are_all_there(client: Client) -> None:
+    """The token of the next page is there in every answer, empty on the last page; so are the other required fields."""
+    empty = {"tasks": [], "nextPageToken": "", "pageSize": 50, "totalSize": 0}
+    assert (await client.call("ListTasks")).value == empty
+
+
+@rows.row("3.1.4")
+async def pages_follow_one_another_by_cursors(client: Client) -> None:
+    """Pages follow by cursors: a task that comes between shifts none."""
+    ids = [(await client.task(f"number {n}"))["id"] for n in range(3)]
+    first = (await client.call("ListTasks", {"pageSize": 2})).value
+    assert [task["id"] for task in first["tasks"]] == [ids[2], ids[1]]
+    assert (first["totalSize"], first["pageSize"]) == (3, 2)
+    await client.task("later")
+    second = (await client.call("ListTasks", {"pageSize": 2, "pageToken": first["nextPageToken"]})).value
+    assert [task["id"] for task in second["tasks"]] == [ids[0]]
+    assert second["nextPageToken"] == ""
+
+
+@rows.row("3.1.4")
+async def lists_are_sorted_by_the_time_of_the_status(client: Client) -> None:
+    """The task that changed last is the first."""
+    asking, done = await client.task("ask"), await client.task("hello")
+    await client.say("this one", taskId=asking["id"])
+    tasks = (await client.call("ListTasks")).value["tasks"]
+    assert [task["id"] for task in tasks] == [asking["id"], done["id"]]
+    moments = [task["status"]["timestamp"] for task in tasks]
+    assert moments == sorted(moments, reverse=True)
+
+
+@rows.row("3.1.4")
+async def lists_are_filtered(client: Client) -> None:
+    """By context, by state, and by a time that is included."""
+    asking, done = await client.task("ask"), await client.task("hello")
+    by = {
+        "contextId": asking["contextId"],
+        "status": "TASK_STATE_INPUT_REQUIRED",
+    }
+    for name, value in by.items():
+        found = (await client.call("ListTasks", {name: value})).value
+        assert ([task["id"] for task in found["tasks"]], found["totalSize"]) == ([asking["id"]], 1), name
+    newest = (await client.call("ListTasks")).value["tasks"][0]
+    after = {"statusTimestampAfter": newest["status"]["timestamp"]}
+    assert [task["id"] for task in (await client.call("ListTasks", after)).value["tasks"]] == [done["id"]]
+
+
+@rows.row("3.1.5")
+async def a_task_is_canceled(client: Client) -> None:
+    """Canceling answers with the task as it stands then."""
+    task = await client.task("wait", returnImmediately=True)
+    canceled = (await client.call("CancelTask", {"id": task["id"]})).value
+    assert (canceled["id"], canceled["status"]["state"]) == (task["id"], "TASK_STATE_CANCELED")
+
+
+@rows.row("3.1.5")
+async def a_task_that_has_ended_is_not_cancelable(client: Client) -> None:
+    """A task that has come to its end cannot be canceled."""
+    task = await client.task("hello")
+    (await client.call("CancelTask", {"id": task["id"]})).is_error("TaskNotCancelableError")
+
+
+@rows.row("3.1.6")
+async def a_subscription_begins_with_the_task_and_ends_with_it(client: Client) -> None:
+    """A subscription begins with the task as it stands and closes when it has ended."""
+    task = await client.task("wait", returnImmediately=True)
+    async with client.streamed("SubscribeToTask", {"id": task["id"]}) as stream:
+        first = (await stream.next())["task"]
+        assert (first["id"], first["status"]["state"]) == (task["id"], WORKING)
+        await client.call("CancelTask", {"id": task["id"]})
+        assert (await stream.rest())[-1]["statusUpdate"]["status"]["state"] == "TASK_STATE_CANCELED"
+
+
+@rows.row("3.1.6")
+async def a_task_that_has_ended_is_not_subscribed_to(client: Client) -> None:
+    """Subscribing to a task that has come to its end is an unsupported operation."""
+    task = await client.task("hello")
+    (await client.call("SubscribeToTask", {"id": task["id"]})).is_error("UnsupportedOperationError")
+
+
+@rows.row("3.1.7")
+async def a_webhook_gets_an_id_and_stays(client: Client) -> None:
+    """A webhook gets an id, can be read and listed with all that was said of it, and stays after the task's end."""
+    task = await client.task("hello")
+    told = {**HOOK, "token": "t", "authentication": {"scheme": "Bearer", "credentials": "c"}}
+    made = (await client.call("CreateTaskPushNotificationConfig", {"taskId": task["id"], **told})).value
+    assert made == {**told, "id": made["id"], "taskId": task["id"]}
+    assert made["id"]
+    read = await client.call("GetTaskPushNotificationConfig", {"taskId": task["id"], "id": made["id"]})
+    assert read.value == made
+    listed = await client.call("ListTaskPushNotificationConfigs", {"taskId": task["id"]})
+    assert listed.value["configs"] == [made]
+
+
+@rows.row("3.1.8")
+async def a_webhook_that_is_not_there_is_not_found(client: Client) -> None:
+    """Reading a webhook that does not exist, or is somebody else's, fails."""
+    task = await client.task("hello")
+    asked = {"taskId": task["id"], "id": "none"}
+    (await client.call("GetTaskPushNotificationConfig", asked)).is_error("TaskNotFoundError")
+
+
+@rows.row("3.1.9")
+async def all_webhooks_of_a_task_are_listed(client: Client) -> None:
+    """A list has every webhook of the task, and none of another."""
+    task, other = await client.task("hello"), await client.task("hello")
+    for name, owner in (("a", task), ("b", task), ("c", other)):
+        made = {"taskId": owner["id"], "id": name, **HOOK}
+        assert (await client.call("CreateTaskPushNotificationConfig", made)).error is None
+    listed = await client.call("ListTaskPushNotificationConfigs", {"taskId": task["id"]})
+    assert [each["id"] for each in listed.value["configs"]] == ["a", "b"]
+
+
+@rows.row("3.1.10")
+async def a_webhook_is_deleted_for_good_however_often(client: Client) -> None:
+    """A webhook that is deleted is gone, and deleting it once more is no error."""
+    task = await client.task("hello")
+    asked = {"taskId": task["id"], "id": "a"}
+    await client.call("CreateTaskPushNotificationConfig", {**asked, **HOOK})
+    for _ in range(2):
+        assert (await client.call("DeleteTaskPushNotificationConfig", asked)).error is None
+    (await client.call("GetTaskPushNotificationConfig", asked)).is_error("TaskNotFoundError")
+
+
+@rows.row("3.1.11")
+async def the_extended_card_is_for_who_signed_in(client: Client) -> None:
+    """The extended card has what the public one has not, and is shown to nobody without a key."""
+    card = (await client.call("GetExtendedAgentCard")).value
+    assert [skill["id"] for skill in card["skills"]] == ["echo", "secret"]
+    assert (await client.call("GetExtendedAgentCard", authorization=None)).status == 401
+
+
+@rows.row("3.2.2")
+async def a_message_waits_for_the_end(client: Client) -> None:
+    """Without returnImmediately the answer is there when the task has ended or needs something, whole."""
+    for configuration in ({}, {"returnImmediately": False}):
+        task = await client.task("hello", **configuration)
+        assert task["status"]["state"] == DONE
+        assert task["artifacts"][0]["parts"] == [{"text": "echo: hello"}]
+    assert (await client.task("ask"))["status"]["state"] == "TASK_STATE_INPUT_REQUIRED"
+
+
+@rows.row("3.2.2")
+async def a_message_need_not_wait(client: Client) -> None:
+    """With returnImmediately the answer is there while the task is being worked on."""
+    task = await client.task("wait", returnImmediately=True)
+    assert task["status"]["state"] in ("TASK_STATE_SUBMITTED", WORKING)
+    await client.call("CancelTask", {"id": task["id"]})
+
+
+@rows.row("3.2.4")
+async def no_more_history_than_asked(client: Client) -> None:
+    """historyLength bounds the history in every answer; of 0 the field is left out."""
+    task = await client.task("ask")
+    for word in ("ask again", "ask once more"):
+        await client.say(word, taskId=task["id"])
+    for length in (0, 1, 2):
+        bound = {"historyLength": length}
+        whole = (await client.call("GetTask", {"id": task["id"]})).value["history"]
+        assert len(whole) > 2
+        got = (await client.call("GetTask", {"id": task["id"], **bound})).value
+        listed = (await client.call("ListTasks", bound)).value["tasks"][0]
+        said = (await client.say("ask", bound, taskId=task["id"]))["task"]
+        assert got.get("history", []) == whole[len(whole) - length :]
+        for answer in (got, listed, said):
+            assert len(answer.get("history", ())) == length
+            assert ("history" in answer) == (length > 0)
+
+
+@rows.row("3.3.1")
+async def reading_changes_nothing(client: Client) -> None:
+    """Reading a task, a list or a card twice gives the same."""
+    task = await client.task("hello")
+    for operation, params in (("GetTask", {"id": task["id"]}), ("ListTasks", {}), ("GetExtendedAgentCard", {})):
+        first, second = [(await client.call(operation, params)).value for _ in range(2)]
+        assert unsigned(first) == unsigned(second)
+
+
+def unsigned(value: Any) -> dict[str, Any]:
+    """An answer without its signatures, which are made anew each time."""
+    return {name: each for name, each in value.items() if name != "signatures"}
+
+
+@rows.row("3.3.2")
+async def who_does_not_sign_in_is_refused(client: Client) -> None:
+    """Without a valid key every operation is refused with 401, and told how to sign in."""
+    for operation in OPERATIONS:
+        params = {"id": "x", "taskId": "x", **message("hello")}
+        for credential in (None, "Bearer wrong"):
+            answer = await client.call(operation, params, authorization=credential)
+            assert answer.status == 401
+            assert answer.headers["www-authenticate"].startswith("Bearer")
+            assert answer.error["message"]
+
+
+@rows.row("3.3.2")
+async def who_may_not_use_an_agent_learns_nothing(client: Client) -> None:
+    """An agent that the caller may not use is not there, as one that does not exist."""
+    eve = Client(client.spec, client.binding, "person-eve")
+    answers = [await each.call("SendMessage", message("hello")) for each in (eve, eve.at("nobody"))]
+    assert [answer.status for answer in answers] == [404, 404]
+    assert answers[0].error["message"] == answers[1].error["message"]
+
+
+@rows.row("3.3.2")
+async def parameters_are_checked_and_told(client: Client) -> None:
+    """Parameters are checked before anything is done, and each one that is wrong is named with the reason."""
+    before = len(client.spec.agent.paths)
+    bare = message("x")["message"]
+    cases: list[tuple[str, dict[str, Any], str]] = [
+        ("SendMessage", {}, "message"),
+        *(("SendMessage", {"message": {**bare, name: None}}, f"message.{name}") for name in ("messageId", "role")),
+        ("SendMessage", {"message": {**bare, "parts": []}}, "message.parts"),
+        ("SendMessage", {"message": {**bare, "role": "ROLE_UNSPECIFIED"}}, "message.role"),
+        ("SendMessage", message("x", {"historyLength": -1}), "configuration.historyLength"),
+        ("ListTasks", {"pageSize": 0}, "pageSize"),
+        ("ListTasks", {"pageSize": 101}, "pageSize"),
+        ("ListTasks", {"historyLength": -5}, "historyLength"),
+        ("ListTasks", {"pageToken": "none of ours"}, "pageToken"),
+        ("ListTasks", {"status": "TASK_STATE_RUNNING"}, "status"),
+        ("ListTasks", {"statusTimestampAfter": "yesterday"}, "statusTimestampAfter"),
+    ]
+    for operation, params, wrong in cases:
+        answer = await client.call(operation, params)
+        answer.is_invalid(wrong)
+    assert len(client.spec.agent.paths) == before
+
+
+@rows.row("3.3.2", RPC)
+async def required_parameters_are_asked_for(client: Client) -> None:
+    """A required parameter that is missing is named."""
+    for operation, params in of_task("x").items():
+        for name in params:
+            if name != "url" and (name != "id" or operation not in ("CreateTaskPushNotificationConfig",)):
+                left = {key: value for key, value in params.items() if key != name}
+                (await client.call(operation, left)).is_invalid(name)
+
+
+@rows.row("3.3.2")
+async def what_is_not_there_is_not_found(client: Client) -> None:
+    """A task that does not exist is not found by any operation, nor by a message that continues or names it."""
+    for operation, params in of_task("nowhere").items():
+        (await client.call(operation, params)).is_error("TaskNotFoundError")
+    for fields in ({"taskId": "nowhere"}, {"referenceTaskIds": ["nowhere"]}):
+        for operation in ("SendMessage", "SendStreamingMessage"):
+            (await client.call(operation, message("x", **fields))).is_error("TaskNotFoundError")
+
+
+@rows.row("3.3.2")
+async def trouble_that_passes_is_told_from_trouble_that_stays(client: Client) -> None:
+    """An agent that is away is trouble that may pass; an error inside one is an internal error."""
+    away = await client.at("away").call("SendMessage", message("hello"))
+    broken = await client.call("SendMessage", message("raise InternalError"))
+    if client.binding == "JSONRPC":
+        assert [answer.error["code"] for answer in (away, broken)] == [-32603, -32603]
+        reasons = [answer.details[0]["reason"] for answer in (away, broken)]
+        assert reasons == ["AGENT_UNREACHABLE", "INTERNAL_ERROR"]
+    else:
+        assert [answer.status for answer in (away, broken)] == [503, 500]
+
+
+@rows.row("3.3.2")
+async def errors_of_agents_stay_what_they_are(client: Client) -> None:
+    """Each error of the protocol has its code, reason and domain, whoever raised it (5.4, 9.5, 11.6)."""
+    for name in ERRORS:
+        (await client.call("SendMessage", message(f"raise {name}"))).is_error(name)
+
+
+@rows.row("3.3.4")
+async def capabilities_that_are_not_declared_are_refused(client: Client) -> None:
+    """Webhooks, streams and the extended card of an agent that does not declare them are refused, each by its error."""
+    bare = client.at("bare")
+    task = await bare.task("hello")
+    for operation, params in of_task(task["id"]).items():
+        if "Push" in operation:
+            (await bare.call(operation, params)).is_error("PushNotificationNotSupportedError")
+    hooked = message("hello", {"taskPushNotificationConfig": HOOK})
+    (await bare.call("SendMessage", hooked)).is_error("PushNotificationNotSupportedError")
+    (await bare.call("SendStreamingMessage", message("x"))).is_error("UnsupportedOperationError")
+    (await bare.call("SubscribeToTask", {"id": task["id"]})).is_error("UnsupportedOperationError")
+    (await bare.call("GetExtendedAgentCard")).is_error("UnsupportedOperationError")
+
+
+@rows.row("3.3.4")
+async def an_extended_card_that_is_not_there_is_told(client: Client) -> None:
+    """An agent that declares an extended card and has none says so."""
+    (await client.at("half").call("GetExtendedAgentCard")).is_error("ExtendedAgentCardNotConfiguredError")
+
+
+@rows.row("3.4.1")
+async def conversations_have_ids(client: Client) -> None:
+    """A new conversation's id is in the answer; a client's own is kept, or the message refused."""
+    assert (await client.task("hello"))["contextId"]
+    assert (await client.say("message me"))["message"]["contextId"]
+    own = f"own-{client.person}"
+    assert (await client.say("hello", contextId=own))["task"]["contextId"] == own
+    (await client.other().call("SendMessage", message("hello", contextId=own))).is_invalid("message.contextId")
+
+
+@rows.row("3.4.2")
+async def tasks_have_ids_of_their_own(client: Client) -> None:
+    """Each new task has an id that no other has."""
+    ids = {(await client.task("hello"))["id"] for _ in range(3)}
+    assert len(ids) == 3
+
+
+@rows.row("3.4.3")
+async def a_message_goes_on_with_its_task(client: Client) -> None:
+    """A message to a task needs no contextId, and is refused with another one than the task's."""
+    task, other = await client.task("ask"), await client.task("ask")
+    wrong = message("x", taskId=task["id"], contextId=other["contextId"])
+    for operation in ("SendMessage", "SendStreamingMessage"):
+        (await client.call(operation, wrong)).is_invalid("message.contextId")
+    more = (await client.say("this one", taskId=task["id"]))["task"]
+    assert (more["id"], more["contextId"]) == (task["id"], task["contextId"])
+    assert more["status"]["state"] == DONE
+
+
+@rows.row("3.5.2")
+async def events_keep_their_order(client: Client) -> None:
+    """Events come in the order in which they were made."""
+    events = await client.all_of("pieces")
+    told = [event["artifactUpdate"]["artifact"]["parts"][0]["text"] for event in events if "artifactUpdate" in event]
+    assert told == ["one ", "two ", "three"]
+
+
+@rows.row("3.5.2")
+async def streams_of_one_task_have_the_same_events(client: Client) -> None:
+    """Every stream of a task has its events in the same order; closing one ends neither the others nor the task."""
+    executor = client.spec.agent.executor
+    task = await client.task("wait", returnImmediately=True)
+    asked = {"id": task["id"]}
+    try:
+        async with (
+            client.streamed("SubscribeToTask", asked) as first,
+            client.streamed("SubscribeToTask", asked) as second,
+        ):
+            async with client.streamed("SubscribeToTask", asked) as third:
+                for stream in (first, second, third):
+                    assert (await stream.next())["task"]["id"] == task["id"]
+            executor.go_on.set()
+            one, two = await asyncio.gather(first.rest(), second.rest())
+    finally:
+        executor.go_on.clear()
+    assert one[1:] == two[1:]
+    assert one[-1]["statusUpdate"]["status"]["state"] == DONE
+
+
+@rows.row("3.6")
+async def patches_of_versions_play_no_part(client: Client) -> None:
+    """1.0.1 means 1.0."""
+    assert (await client.call("ListTasks", a2a_version="1.0.1")).value["tasks"] == []
+
+
+@rows.row("3.6.1")
+async def the_version_may_stand_in_the_query(client: Client) -> None:
+    """A client may tell its version as a parameter of the query."""
+    request = client.request("ListTasks", a2a_version=None)
+    request.url = request.url.copy_add_param("A2A-Version", "1.0")
+    assert (await client.send(request)).value["tasks"] == []
+
+
+@rows.row("3.6.2")
+async def a_version_that_is_not_spoken_is_refused(client: Client) -> None:
+    """A version that is not supported is refused by its error."""
+    for version in ("0.5", "2.0", "99.1", "latest"):
+        for operation in OPERATIONS:
+            params = {"id": "x", "taskId": "x", **message("hello")}
+            (await client.call(operation, params, a2a_version=version)).is_error("VersionNotSupportedError")
+
+
+@rows.row("3.6.2")
+async def no_version_means_0_3(client: Client) -> None:
+    """A version that is empty or missing is 0.3, and so are the words of the answer."""
+    parts = [{"kind": "text", "text": "hello"}]
+    for version in ("", None):
+        if client.binding == "JSONRPC":
+            told = {"message": {"kind": "message", "messageId": "m", "role": "user", "parts": parts}}
+            answer = await client.call("message/send", told, a2a_version=version)
+            assert (answer.value["kind"], answer.value["status"]["state"]) == ("task", "completed")
+        else:
+            told = {"request": {"messageId": "m", "role": "ROLE_USER", "content": [{"text": "hello"}]}}
+            answer = await client.call("SendMessage", told, a2a_version=version)
+            assert answer.value["task"]["status"]["state"] == "TASK_STATE_COMPLETED"
+
+
+@rows.row("7.6.1")
+async def a_task_that_waits_for_consent_takes_messages(client: Client) -> None:
+    """A task that is interrupted takes messages, and its stream ends by itself (11.7)."""
+    events = await client.all_of("ask")
+    assert events[-1]["statusUpdate"]["status"]["state"] == "TASK_STATE_INPUT_REQUIRED"
+    update = events[-1]["statusUpdate"]
+    assert update["status"]["message"]["parts"] == [{"text": "which one?"}]
+    assert (await client.say("that one", taskId=update["taskId"]))["task"]["status"]["state"] == DONE
+
+
+@rows.row("13.1")
+async def tasks_of_others_are_not_there(client: Client) -> None:
+    """A task of somebody else is for every operation what a task that does not exist is, word for word."""
+    task = await client.task("wait", returnImmediately=True)
+    other = client.other()
+    theirs, none = of_task(task["id"]), of_task("nowhere")
+    for operation in theirs:
+        answers = [await other.call(operation, params[operation]) for params in (theirs, none)]
+        answers[0].is_error("TaskNotFoundError")
+        assert answers[0].raw == answers[1].raw
+    for fields in ({"taskId": task["id"]}, {"referenceTaskIds": [task["id"]]}):
+        (await other.call("SendMessage", message("x", **fields))).is_error("TaskNotFoundError")
+    assert (await other.call("ListTasks", {"contextId": task["contextId"]})).value["tasks"] == []
+    assert (await client.call("GetTask", {"id": task["id"]})).value["status"]["state"] == WORKING
+    await client.call("CancelTask", {"id": task["id"]})
+
+
+@pytest.mark.parametrize(("row", "binding"), rows.cases())
+async def test_it_holds(spec: Spec, row: Row, binding: Any) -> None:
+    await row.check(spec.client(binding))
