@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+from routeiq_mcp.hub.facts import Facts
 from routeiq_mcp.hub.heads import says
 from routeiq_mcp.hub.server import Server
 from routeiq_mcp.seams import Json, McpError
@@ -48,7 +49,7 @@ def is_below(entry: Json, uri: str) -> bool:
     return uri == own or (own.endswith("/SKILL.md") and uri.startswith(own.removesuffix("SKILL.md")))
 
 
-async def check_file(ctx: Context, server: Server, uri: str, result: Json) -> None:
+async def check_file(ctx: Context, server: Server, uri: str, result: Json, facts: Facts) -> None:
     """Compare a file that was read with the entry that the caller was given, and if they differ with the newest.
 
     A gateway that has listed nothing for this caller asks for the list first, so that any replica refuses the same.
@@ -58,7 +59,9 @@ async def check_file(ctx: Context, server: Server, uri: str, result: Json) -> No
         return
     known = server.lists.peek(LIST, server.caller(ctx))
     if known is None:
-        if server.known_facts is None or not may_have_skills(server):
+        if server.known_facts is None:
+            await facts.of_server(ctx, server)
+        if not may_have_skills(server):
             return
         known = await server.lists.get(ctx, LIST, server.caller(ctx))
     if _fits(known.entries, uri, result):

@@ -12,6 +12,7 @@ from typing import Any
 
 from routeiq_mcp.hub.asking import UNAVAILABLE, Answers, ask_all, caching
 from routeiq_mcp.hub.cursors import INVALID, page_of
+from routeiq_mcp.hub.facts import Facts
 from routeiq_mcp.hub.lists import KEYS, Listed
 from routeiq_mcp.hub.looking import Looking
 from routeiq_mcp.hub.manifests import LIST as SKILLS
@@ -39,6 +40,7 @@ class Things:
         gateway: Gateway,
         walking: Walking,
         looking: Looking,
+        facts: Facts,
         remembered: Remembered,
         *,
         page: int,
@@ -46,6 +48,7 @@ class Things:
     ) -> None:
         self._gateway = gateway
         self._looking = looking
+        self._facts = facts
         self._walking = walking
         self._page = page
         self._recheck = recheck
@@ -215,7 +218,7 @@ class Things:
             asked = {**params, **allowed.arguments}
             read = await self._walking.ask(ctx, server, method, asked, peer)
             if method == READ:
-                await check_file(ctx, server, str(asked["uri"]), read)
+                await check_file(ctx, server, str(asked["uri"]), read, self._facts)
             return ToolResult(read)
 
         result = await self._walking.call(ctx, server, call, run)
