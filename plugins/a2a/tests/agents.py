@@ -126,6 +126,10 @@ class Agent:
             ]
         )
 
+    def calls(self) -> list[str]:
+        """The paths of requests for more than its card."""
+        return [path for path in self.paths if "agent" not in path]
+
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
             headers = {name.decode(): value.decode() for name, value in scope["headers"]}

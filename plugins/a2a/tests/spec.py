@@ -231,7 +231,7 @@ class Spec:
     """The gateway, its agents and who asks them.
 
     `echo` can do all; `bare` has no optional capability, `needy` requires an extension, `half` says that it has an
-    extended card and has none, `away` is not there.
+    extended card and has none, `old` speaks 0.3, `away` is not there.
     """
 
     def __init__(self, gateway: TestGateway, agent: Agent, http: httpx.AsyncClient) -> None:
@@ -251,12 +251,14 @@ async def specified(folder: Path, people: str) -> AsyncIterator[Spec]:
         agent = await stack.enter_async_context(running())
         half = await stack.enter_async_context(running(extended=False))
         half.card.capabilities.extended_agent_card = True
+        old = await stack.enter_async_context(running(version="0.3"))
         cards = await stack.enter_async_context(served(_Cards(agent)))
         plugins = stack.enter_context(PluginFolder(folder / "site"))
         plugins.install("people", people, kind="auth")
         agents = {
             "echo": {"url": agent.url},
             "half": {"url": half.url},
+            "old": {"url": old.url},
             "away": {"url": "http://127.0.0.1:9"},
             **{name: {"url": f"{cards}/{name}", "origins": [agent.url]} for name in ("bare", "needy")},
         }

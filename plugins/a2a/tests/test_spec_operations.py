@@ -293,7 +293,8 @@ async def who_may_not_use_an_agent_learns_nothing(client: Client) -> None:
 @rows.row("3.3.2")
 async def parameters_are_checked_and_told(client: Client) -> None:
     """Parameters are checked before anything is done, and each one that is wrong is named with the reason."""
-    before = len(client.spec.agent.paths)
+    calls = client.spec.agent.calls
+    before = len(calls())
     bare = message("x")["message"]
     cases: list[tuple[str, dict[str, Any], str]] = [
         ("SendMessage", {}, "message"),
@@ -301,6 +302,12 @@ async def parameters_are_checked_and_told(client: Client) -> None:
         ("SendMessage", {"message": {**bare, "parts": []}}, "message.parts"),
         ("SendMessage", {"message": {**bare, "role": "ROLE_UNSPECIFIED"}}, "message.role"),
         ("SendMessage", message("x", {"historyLength": -1}), "configuration.historyLength"),
+        ("SendMessage", {"message": 3}, "message"),
+        ("SendMessage", {"message": {**bare, "parts": "a"}}, "message.parts"),
+        ("SendMessage", {"message": {**bare, "parts": [{"text": 1}]}}, "message.parts.text"),
+        ("SendMessage", {"message": {**bare, "parts": [{"text": "a", "url": "b"}]}}, "message.parts"),
+        ("SendMessage", {"message": {**bare, "metadata": 3}}, "message.metadata"),
+        ("ListTasks", {"pageSize": "many"}, "pageSize"),
         ("ListTasks", {"pageSize": 0}, "pageSize"),
         ("ListTasks", {"pageSize": 101}, "pageSize"),
         ("ListTasks", {"historyLength": -5}, "historyLength"),
@@ -311,7 +318,7 @@ async def parameters_are_checked_and_told(client: Client) -> None:
     for operation, params, wrong in cases:
         answer = await client.call(operation, params)
         answer.is_invalid(wrong)
-    assert len(client.spec.agent.paths) == before
+    assert len(calls()) == before
 
 
 @rows.row("3.3.2", RPC)
@@ -470,6 +477,38 @@ async def no_version_means_0_3(client: Client) -> None:
             told = {"request": {"messageId": "m", "role": "ROLE_USER", "content": [{"text": "hello"}]}}
             answer = await client.call("SendMessage", told, a2a_version=version)
             assert answer.value["task"]["status"]["state"] == "TASK_STATE_COMPLETED"
+
+
+@rows.row("3.6.2")
+async def an_agent_of_0_3_is_one_of_1_0_behind_the_gateway(client: Client) -> None:
+    """Who asks in 1.0 gets the semantics of 1.0, whatever the agent speaks."""
+    old = client.at("old")
+    done, asking = await old.task("hello"), await old.task("ask")
+    await old.say("ask again", taskId=asking["id"])
+    for operation in ("SendMessage", "SendStreamingMessage"):
+        (await old.call(operation, message("more", taskId=done["id"]))).is_error("UnsupportedOperationError")
+        wrong = message("more", taskId=asking["id"], contextId=done["contextId"])
+        (await old.call(operation, wrong)).is_invalid("message.contextId")
+    (await old.call("CancelTask", {"id": done["id"]})).is_error("TaskNotCancelableError")
+    (await old.call("SubscribeToTask", {"id": done["id"]})).is_error("UnsupportedOperationError")
+    for operation, params in of_task("nowhere").items():
+        (await old.call(operation, params)).is_error("TaskNotFoundError")
+    for length in (0, 1):
+        got = (await old.call("GetTask", {"id": asking["id"], "historyLength": length})).value
+        assert len(got.get("history", ())) == length
+    listed = (await old.call("ListTasks")).value
+    assert ([task["id"] for task in listed["tasks"]], listed["totalSize"]) == ([asking["id"], done["id"]], 2)
+    events = await old.all_of("pieces")
+    assert list(events[0]) == ["task"]
+    assert events[-1]["statusUpdate"]["status"]["state"] == DONE
+    running = await old.task("wait", returnImmediately=True)
+    async with old.streamed("SubscribeToTask", {"id": running["id"]}) as stream:
+        assert (await stream.next())["task"]["id"] == running["id"]
+        canceled = (await old.call("CancelTask", {"id": running["id"]})).value
+        assert canceled["status"]["state"] == "TASK_STATE_CANCELED"
+        assert (await stream.rest())[-1]["statusUpdate"]["status"]["state"] == "TASK_STATE_CANCELED"
+    card = (await old.call("GetExtendedAgentCard")).value
+    assert [skill["id"] for skill in card["skills"]] == ["echo", "secret"]
 
 
 @rows.row("7.6.1")
