@@ -31,6 +31,9 @@ A2A_JSON = "application/a2a+json"
 INFO, BAD_REQUEST = "type.googleapis.com/google.rpc.ErrorInfo", "type.googleapis.com/google.rpc.BadRequest"
 EXTENSION = "https://example.com/extensions/needed/v2"
 
+DONE, WORKING = "TASK_STATE_COMPLETED", "TASK_STATE_WORKING"
+HOOK = {"url": "http://127.0.0.1:49999/hook"}
+
 ERRORS: Mapping[str, tuple[int, int, str]] = {
     "TaskNotFoundError": (-32001, 404, "TASK_NOT_FOUND"),
     "TaskNotCancelableError": (-32002, 400, "TASK_NOT_CANCELABLE"),
@@ -225,6 +228,19 @@ def message(text: str, configuration: Mapping[str, Any] | None = None, **fields:
     """The parameters of a message of the user."""
     told = {"messageId": str(uuid.uuid4()), "role": "ROLE_USER", "parts": [{"text": text}], **fields}
     return {"message": told, **({"configuration": dict(configuration)} if configuration else {})}
+
+
+def of_task(task_id: str) -> dict[str, dict[str, Any]]:
+    """The operations on a task, with their parameters."""
+    return {
+        "GetTask": {"id": task_id},
+        "CancelTask": {"id": task_id},
+        "SubscribeToTask": {"id": task_id},
+        "CreateTaskPushNotificationConfig": {"taskId": task_id, **HOOK},
+        "GetTaskPushNotificationConfig": {"taskId": task_id, "id": "h"},
+        "ListTaskPushNotificationConfigs": {"taskId": task_id},
+        "DeleteTaskPushNotificationConfig": {"taskId": task_id, "id": "h"},
+    }
 
 
 class Spec:

@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from .spec import A2A_JSON, Client, Row, Rows, Spec, message
+from .spec import A2A_JSON, DONE, HOOK, Client, Row, Rows, Spec, message
 from .webhooks import webhook
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 rows = Rows()
-DONE = "TASK_STATE_COMPLETED"
 
 
 @rows.row("4.3.3")
@@ -86,7 +85,7 @@ async def what_cannot_be_a_header_is_refused(client: Client) -> None:
     """A token or a credential that would add a header is refused."""
     task = await client.task("hello")
     for wrong in ({"token": "a\r\nx: y"}, {"authentication": {"scheme": "Bearer", "credentials": "a\nb"}}):
-        made = {"taskId": task["id"], "url": "http://127.0.0.1:49999/hook", **wrong}
+        made = {"taskId": task["id"], **HOOK, **wrong}
         (await client.call("CreateTaskPushNotificationConfig", made)).is_invalid("authentication")
 
 

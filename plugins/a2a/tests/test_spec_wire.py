@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from .spec import A2A_JSON, BOTH, INFO, OPERATIONS, REST, RPC, Client, Row, Rows, Spec, message
+from .spec import A2A_JSON, BOTH, HOOK, INFO, OPERATIONS, REST, RPC, Client, Row, Rows, Spec, message
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 rows = Rows()
@@ -77,7 +77,7 @@ async def every_operation_is_there(client: Client) -> None:
         "GetTask": {"id": task["id"]},
         "ListTasks": {},
         "GetExtendedAgentCard": {},
-        "CreateTaskPushNotificationConfig": {**hook, "url": "http://127.0.0.1:49999/hook"},
+        "CreateTaskPushNotificationConfig": {**hook, **HOOK},
         "GetTaskPushNotificationConfig": hook,
         "ListTaskPushNotificationConfigs": {"taskId": task["id"]},
         "DeleteTaskPushNotificationConfig": hook,
