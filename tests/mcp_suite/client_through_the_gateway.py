@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+from fastmcp.skills.models import ListSkillsParams, ListSkillsRequest, ListSkillsResult
 from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import ElicitRequestURLParams, ElicitResult, Tool
@@ -33,7 +34,9 @@ from .through_the_gateway import in_front_of
 
 CLIENT_DOCUMENT = "https://conformance-test.local/client-metadata.json"
 """The client metadata document that the suite expects its client to name."""
+NO_PREFETCH = "sep-2640-client-no-prefetch"
 UNAVAILABLE = "routeiq/unavailable"
+UNTRUE = "is not what its skill's manifest and frontmatter say"
 _ROUNDS = 4
 _AT_ONCE = 6
 _SECONDS = 40.0
@@ -77,6 +80,28 @@ class Person:
                 for prompt in (await self._patiently(client.list_prompts)).prompts:
                     await self._patiently(lambda name=prompt.name: client.get_prompt(name, {}))
 
+    async def load_skills(self) -> None:
+        """Every file of every skill, by a client that trusts what it is given, until one is refused: it must be the
+        gateway that does not pass it on."""
+        async with self._client() as client:
+            for skill in await self._skills(client):
+                for file in skill.resources:
+                    try:
+                        await client.read_resource(file.uri)
+                    except MCPError as error:
+                        if UNTRUE in error.error.message:
+                            return
+                        raise
+        raise AssertionError("the gateway passed on every file")
+
+    async def look_at_skills(self) -> None:
+        """What a host does that loads no skill: it connects twice and lists, again and again."""
+        for _ in range(2):
+            await self.use([])
+            async with self._client() as client:
+                for _ in range(2):
+                    assert await self._skills(client)
+
     async def answer(self, context: Any, params: Any) -> ElicitResult:
         """What the gateway asks for: a page is visited, a form is sent as it came."""
         if isinstance(params, ElicitRequestURLParams):
@@ -95,6 +120,11 @@ class Person:
             ) as client,
         ):
             yield client
+
+    async def _skills(self, client: Client) -> list[Any]:
+        listed = await client.session.send_request(ListSkillsRequest(params=ListSkillsParams()), ListSkillsResult)
+        assert listed.skills, "there are no skills"
+        return listed.skills
 
     async def _tools(self, client: Client) -> dict[str, Tool]:
         for _ in range(_ROUNDS):
@@ -149,7 +179,13 @@ async def play(url: str, told: Mapping[str, str], folder: Path) -> None:
             # The SDK's modern client hides such tools from its user. Here the gateway shall.
             legacy = revision < "2026" or scenario == "http-invalid-tool-headers"
             async with asyncio.timeout(_SECONDS):
-                await Person(gateway.url, assertion or KEY, legacy=legacy).use(context.get("toolCalls", []))
+                person = Person(gateway.url, assertion or KEY, legacy=legacy)
+                if scenario == NO_PREFETCH:
+                    await person.look_at_skills()
+                elif scenario.startswith("sep-2640-client-"):
+                    await person.load_skills()
+                else:
+                    await person.use(context.get("toolCalls", []))
 
 
 def outbound(scenario: str, context: Mapping[str, Any]) -> dict[str, Any]:

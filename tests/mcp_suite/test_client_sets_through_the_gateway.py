@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from .client_through_the_gateway import clients
-from .conformance import LEGACY, MODERN, run_client_set
+from .conformance import LEGACY, MODERN, run_client_scenarios, run_client_set
 
 pytestmark = pytest.mark.timeout(420)  # the first test that needs npm's packages waits for them
 
@@ -31,6 +31,13 @@ NOT_OFFERED = {
     "auth/wif-jwt-bearer": "there is no mode that presents the workload's own identity",
 }
 """Scenarios without a score that ask for extensions which the gateway has not."""
+SKILLS = (
+    "sep-2640-client-no-prefetch",
+    "sep-2640-client-verify-digest",
+    "sep-2640-client-verify-size",
+    "sep-2640-client-verify-frontmatter",
+)
+"""Scenarios of the extension for skills. No requirement set names them."""
 
 
 @pytest.mark.parametrize(("revision", "count"), [(LEGACY, "18/18"), (MODERN, "32/32")])
@@ -44,3 +51,15 @@ async def test_the_set_holds(tmp_path: Path, record_property: Shown, revision: s
     assert {scenario.name for scenario in unscored if scenario.passed} == EXTENSIONS, report.table()
     assert {scenario.name for scenario in unscored if not scenario.passed} == NOT_OFFERED.keys()
     assert [scenario.name for scenario in report.scenarios if scenario.passed and scenario.warned] == []
+
+
+async def test_the_scenarios_of_skills_hold(tmp_path: Path, record_property: Shown) -> None:
+    """The gateway reads no file that nobody asked for, and passes on none that is not what the skill's entry says: the
+    client behind it checks nothing itself."""
+    async with clients(tmp_path) as command:
+        report = await run_client_scenarios(command, SKILLS, MODERN)
+    passed = [scenario for scenario in report.scenarios if scenario.passed and not scenario.skipped]
+    record_property("shown", f"MCP conformance, SEP-2640 client scenarios, through the gateway: {len(passed)}/4")
+    assert [scenario.name for scenario in passed] == list(SKILLS), report.table()
+    assert [scenario.name for scenario in report.scenarios if scenario.warned] == []
+    assert [len(scenario.ran) for scenario in report.scenarios] == [1, 1, 1, 1], report.table()

@@ -47,8 +47,10 @@ async def served(gateway, tmp_path: Path) -> str:
     return (await gateway({"model_list": [MODEL], "routeiq": {"plugins": plugins}})).url
 
 
-async def test_the_scenarios_are_covered_whole_without_a_warning(served: str) -> None:
+async def test_the_scenarios_are_covered_whole_without_a_warning(served: str, record_property) -> None:
     report = await run_server_scenarios(f"{served}/open/mcp", list(SCENARIOS), MODERN)
+    whole = [scenario for scenario in report.scenarios if scenario.passed and not scenario.warned]
+    record_property("shown", f"MCP conformance, SEP-2640 server scenarios, skills of the gateway: {len(whole)}/3")
     for scenario in report.scenarios:
         assert scenario.passed, report.table()
         assert not scenario.warned, report.table()

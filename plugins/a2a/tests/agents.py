@@ -40,6 +40,7 @@ from a2a.types import (
     TaskStatus,
 )
 from a2a.types.a2a_pb2_grpc import add_A2AServiceServicer_to_server
+from a2a.utils import errors
 from starlette.applications import Starlette
 
 
@@ -57,6 +58,8 @@ class Executor(AgentExecutor):
         assert context.task_id
         assert context.context_id
         self.contexts.append(context.context_id)
+        if word == "raise":
+            raise getattr(errors, text.split()[1])
         if word == "message":
             told = new_text_message(f"said: {text}", context_id=context.context_id, role=Role.ROLE_AGENT)
             await event_queue.enqueue_event(told)
@@ -130,6 +133,10 @@ class Agent:
                 *create_rest_routes(handler, enable_v0_3_compat=legacy, path_prefix="" if legacy else "/rest"),
             ]
         )
+
+    def calls(self) -> list[str]:
+        """The paths of requests for more than its card."""
+        return [path for path in self.paths if "agent" not in path]
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":

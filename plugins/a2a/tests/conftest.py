@@ -14,6 +14,7 @@ from routeiq_testkit.installed import PluginFolder
 from routeiq_testkit.pytest_plugin import StartGateway
 
 from .agents import Agent, running
+from .spec import Spec, specified
 
 Run = Callable[..., Awaitable[Agent]]
 Open = Callable[..., Awaitable[TestGateway]]
@@ -75,3 +76,10 @@ def open_gateway(gateway: StartGateway, plugin_folder: PluginFolder) -> Open:
         return await gateway({"model_list": [], **(top or {}), "routeiq": block})
 
     return start
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def spec(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Spec]:
+    """What rows of the specification are checked with, once a module."""
+    async with specified(tmp_path_factory.mktemp("spec"), PEOPLE) as made:
+        yield made

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -18,55 +16,10 @@ from a2a.types import (
 )
 from a2a.utils.errors import InvalidParamsError, PushNotificationNotSupportedError
 
-from .agents import served
 from .clients import connected, everything, message
+from .webhooks import webhook
 
 TOKEN = "clients-own-token"
-
-
-class Webhook:
-    """A client's webhook; it refuses the first `failures` calls."""
-
-    def __init__(self, failures: int = 0) -> None:
-        self.failures = failures
-        self.got: list[tuple[dict[str, str], Any]] = []
-        self.tries = 0
-        self.changed = asyncio.Event()
-        self.url = ""
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        body = b""
-        more = True
-        while more:
-            piece = await receive()
-            body += piece.get("body", b"")
-            more = piece.get("more_body", False)
-        self.tries += 1
-        status = 200
-        if self.failures:
-            self.failures -= 1
-            status = 500
-        else:
-            headers = {name.decode(): value.decode() for name, value in scope["headers"]}
-            self.got.append((headers, json.loads(body)))
-            self.changed.set()
-        await send({"type": "http.response.start", "status": status, "headers": []})
-        await send({"type": "http.response.body", "body": b""})
-
-    async def until(self, last: str) -> None:
-        """Wait until the last notification holds this word."""
-        async with asyncio.timeout(30):
-            while not self.got or last not in json.dumps(self.got[-1][1]):
-                self.changed.clear()
-                await self.changed.wait()
-
-
-@asynccontextmanager
-async def webhook(failures: int = 0) -> AsyncIterator[Webhook]:
-    hook = Webhook(failures)
-    async with served(hook) as url:
-        hook.url = f"{url}/client/hook"
-        yield hook
 
 
 def config(url: str, **fields: Any) -> TaskPushNotificationConfig:
@@ -172,6 +125,7 @@ async def test_a_webhook_that_turned_private_is_not_called(run_agent, open_gatew
         request.configuration.return_immediately = True
         request.configuration.task_push_notification_config.CopyFrom(config(hook.url))
         await everything(client, request)
+        await hook.until("TASK_STATE_WORKING")
         gateway.write(
             {
                 "model_list": [],
@@ -179,7 +133,6 @@ async def test_a_webhook_that_turned_private_is_not_called(run_agent, open_gatew
             }
         )
         await gateway.app.reload()
-        await hook.until("TASK_STATE")
         tried = hook.tries
         agent.executor.go_on.set()
         async with asyncio.timeout(30):

@@ -5,6 +5,7 @@ No decision is taken here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -84,6 +85,13 @@ class Parts:
         self.admin = Admin(gateway, self.registry, self.road)
         self._served = served
         self.chat = ChatFace(self.registry, self.cards, calls, tasks, self.road)
+
+    def challenge(self, ctx: Context) -> Mapping[str, str] | None:
+        """How to sign in, for who did not. Of an OAuth resource its own plugin tells more."""
+        if self._gateway.protected_resource(ctx.path) is not None:
+            return None
+        error = ', error="invalid_token"' if ctx.credential is not None else ""
+        return {"www-authenticate": f'Bearer realm="agents"{error}'}
 
     async def guarded_card(self, ctx: Context, agent: Agent) -> AgentCard:
         """What an agent says of itself, as guards let it pass. Raises an `A2AError`."""

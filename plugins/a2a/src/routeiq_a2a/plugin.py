@@ -12,7 +12,7 @@ from routeiq_a2a.config import A2AConfig
 from routeiq_a2a.faces.tools import AgentTools
 from routeiq_a2a.registry.rows import configured
 from routeiq_a2a.routes import register
-from routeiq_sdk import Context, Deployment, Gateway, Plugin, PluginError, hookimpl
+from routeiq_sdk import Context, Deployment, Gateway, Plugin, PluginError, RequestError, hookimpl
 from routeiq_sdk.gateway import ModelAdapters
 from routeiq_sdk.values.health import Health
 from routeiq_sdk.values.http import HttpRequest, HttpResponse, Routes
@@ -20,6 +20,10 @@ from routeiq_sdk.values.tools import ToolServer
 
 if TYPE_CHECKING:
     from routeiq_a2a.parts import Parts
+
+
+_UNAUTHENTICATED = 401
+_PATHS = ("/a2a", "/v1/a2a/", "/.well-known/agent")
 
 
 class A2A(Plugin[A2AConfig]):
@@ -47,6 +51,12 @@ class A2A(Plugin[A2AConfig]):
     @hookimpl
     def register_adapters(self, adapters: ModelAdapters) -> None:
         adapters.add_adapter("a2a", _Adapter(lambda: self._parts))
+
+    @hookimpl
+    def challenge(self, ctx: Context, error: RequestError) -> Mapping[str, str] | None:
+        if error.status != _UNAUTHENTICATED or not ctx.path.startswith(_PATHS):
+            return None
+        return self._parts.challenge(ctx)
 
     @hookimpl
     def offer_tool_servers(self) -> Sequence[ToolServer]:

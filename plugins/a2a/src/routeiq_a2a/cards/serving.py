@@ -14,11 +14,11 @@ import orjson
 from a2a.server.request_handlers.response_helpers import agent_card_to_dict
 from a2a.types import AgentCard
 
+from routeiq_a2a.cards.canonical import complete
 from routeiq_a2a.cards.guarded import GuardedCards
 from routeiq_a2a.cards.rewriting import rewritten
 from routeiq_a2a.cards.signing import CardSigner
 from routeiq_a2a.cards.store import Cards
-from routeiq_a2a.protojson import to_json
 from routeiq_a2a.registry.agent import Agent
 from routeiq_a2a.wire.versions import V1_0, major_minor, told_version
 from routeiq_sdk import Context, Gateway
@@ -94,7 +94,7 @@ class ServedCards:
 
 def shown(card: AgentCard, *, modern: bool) -> Mapping[str, Any]:
     """A card as JSON: of 1.0 alone for a client that says so, else with the fields of 0.3 beside those of 1.0."""
-    return to_json(card) if modern else agent_card_to_dict(card)
+    return complete(card) if modern else agent_card_to_dict(card)
 
 
 def _tags(header: str | None) -> frozenset[str]:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from a2a.types import AgentCard
+from a2a.types import AgentCard, AgentCardSignature
 from a2a.utils.signing import ProtectedHeader, create_agent_card_signer
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
@@ -21,7 +21,9 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
+from jwt import api_jws
 
+from routeiq_a2a.cards.canonical import canonical
 from routeiq_sdk import PluginError, Secret
 from routeiq_sdk.kept import kept_secret
 
@@ -52,9 +54,13 @@ class CardSigner:
         self.jwks: Mapping[str, Any] = {"keys": [{**public, "kid": self.kid, "use": "sig", "alg": _ALGORITHM}]}
 
     def sign(self, card: AgentCard, base: str) -> None:
-        """Replace the signatures of a card by the gateway's."""
+        """Replace the signatures of a card by the gateway's: one over the form that the specification tells, one over
+        the form that the library makes. Whoever checks takes the one that holds."""
         del card.signatures[:]
         header: ProtectedHeader = {"kid": self.kid, "alg": _ALGORITHM, "jku": base + JWKS_PATH, "typ": "JOSE"}
+        signed = api_jws.encode(canonical(card), self._pem, _ALGORITHM, headers=dict(header))
+        protected, _, signature = signed.split(".")
+        card.signatures.append(AgentCardSignature(protected=protected, signature=signature))
         create_agent_card_signer(self._pem, header)(card)
 
 

@@ -25,6 +25,7 @@ from a2a.types import (
     ListTasksRequest,
     ListTasksResponse,
     Message,
+    SendMessageConfiguration,
     SendMessageRequest,
     SendMessageResponse,
     StreamResponse,
@@ -37,7 +38,6 @@ from a2a.utils.errors import (
     A2AError,
     ExtensionSupportRequiredError,
     InvalidAgentResponseError,
-    InvalidParamsError,
     PushNotificationNotSupportedError,
     UnsupportedOperationError,
 )
@@ -53,6 +53,7 @@ from routeiq_a2a.forwarding.road import Road
 from routeiq_a2a.forwarding.tasks import TERMINAL, Tasks
 from routeiq_a2a.push.hooks import Hook, Hooks
 from routeiq_a2a.upstream.calling import Agents
+from routeiq_a2a.wire.errors import invalid
 from routeiq_a2a.wire.versions import V0_3
 from routeiq_sdk import RequestError
 from routeiq_sdk.values.delegation import ConsentNeeded
@@ -94,7 +95,9 @@ class Forwarder(RequestHandler):
         except BaseException:
             await self._unhook(hook)
             raise
-        return answer.task if answer.WhichOneof("payload") == "task" else answer.message
+        if answer.WhichOneof("payload") != "task":
+            return answer.message
+        return _recent(answer.task, params.configuration)
 
     async def on_message_send_stream(
         self, params: SendMessageRequest, context: ServerCallContext
@@ -139,11 +142,11 @@ class Forwarder(RequestHandler):
         caller = caller_of(context)
         await self._tasks.require(caller, params.id)
         if params.HasField("history_length") and params.history_length < 0:
-            raise InvalidParamsError("historyLength is not below 0.")
+            raise invalid("historyLength", "historyLength is not below 0.")
         known = await self._tasks.known(caller, params.id)
         if known is not None and known.question is not None:
             return known.task
-        return await self._road.passed(caller, await self._fetch(caller, params))
+        return _recent(await self._road.passed(caller, await self._fetch(caller, params)), params)
 
     async def on_list_tasks(self, params: ListTasksRequest, context: ServerCallContext) -> ListTasksResponse:
         """The caller's tasks."""
@@ -151,7 +154,7 @@ class Forwarder(RequestHandler):
 
         async def fetch(task_id: str, history: int) -> Task:
             request = GetTaskRequest(id=task_id, history_length=history)
-            return await self._road.passed(caller, await self._fetch(caller, request))
+            return _recent(await self._road.passed(caller, await self._fetch(caller, request)), request)
 
         return await listed(self._tasks, caller, params, fetch)
 
@@ -287,6 +290,9 @@ class Forwarder(RequestHandler):
                     f"The agent needs the extension {extension.uri}; name it in the header A2A-Extensions."
                 )
         await self._tasks.check_message(caller, request.message)
+        if request.configuration.history_length < 0:
+            raise invalid("configuration.historyLength", "historyLength is not below 0.")
+        await self._tasks.continued(caller, request.message)
         return await self._consents.continued(caller, request)
 
     async def _hooked(
@@ -338,6 +344,8 @@ class Forwarder(RequestHandler):
     async def _pushing(self, context: ServerCallContext, task_id: str) -> Caller:
         caller = caller_of(context)
         await self._require_push(caller)
+        if not task_id:
+            raise invalid("taskId", "The taskId is missing.")
         await self._tasks.require(caller, task_id)
         return caller
 
@@ -347,6 +355,13 @@ def _going(passed: SendMessageRequest, told: TaskPushNotificationConfig | None) 
     if told is not None:
         passed.configuration.task_push_notification_config.CopyFrom(told)
     return passed
+
+
+def _recent(task: Task, asked: GetTaskRequest | SendMessageConfiguration) -> Task:
+    """A task with no more history than asked for, whatever its agent made of the number."""
+    if asked.HasField("history_length"):
+        del task.history[: max(0, len(task.history) - asked.history_length)]
+    return task
 
 
 def _event(answer: SendMessageResponse) -> StreamResponse:

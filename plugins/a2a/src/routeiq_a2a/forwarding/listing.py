@@ -11,10 +11,11 @@ import binascii
 from collections.abc import Awaitable, Callable, Sequence
 
 from a2a.types import ListTasksRequest, ListTasksResponse, Task, TaskState
-from a2a.utils.errors import A2AError, InvalidParamsError
+from a2a.utils.errors import A2AError
 
 from routeiq_a2a.forwarding.callers import Caller
 from routeiq_a2a.forwarding.tasks import TERMINAL, Known, Tasks
+from routeiq_a2a.wire.errors import invalid
 from routeiq_sdk import RequestError, RouteIQError
 
 _USUAL_PAGE, _LARGEST_PAGE = 50, 100
@@ -27,10 +28,10 @@ async def listed(tasks: Tasks, caller: Caller, request: ListTasksRequest, fetch:
     """One page. Raises `InvalidParamsError`."""
     size = request.page_size if request.HasField("page_size") else _USUAL_PAGE
     if not 1 <= size <= _LARGEST_PAGE:
-        raise InvalidParamsError(f"pageSize is from 1 to {_LARGEST_PAGE}.")
+        raise invalid("pageSize", f"pageSize is from 1 to {_LARGEST_PAGE}.")
     history = request.history_length if request.HasField("history_length") else 0
     if history < 0:
-        raise InvalidParamsError("historyLength is not below 0.")
+        raise invalid("historyLength", "historyLength is not below 0.")
     fitting = [known for known in await tasks.all_of(caller) if _fits(known, request)]
     begin = _after(fitting, request.page_token) if request.page_token else 0
     page = fitting[begin : begin + size]
@@ -82,5 +83,5 @@ def _after(tasks: Sequence[Known], token: str) -> int:
         moment, _, task_id = base64.urlsafe_b64decode(token.encode()).decode().partition(":")
         place = (-int(moment), task_id)
     except (ValueError, binascii.Error, UnicodeError):
-        raise InvalidParamsError("pageToken is none that this gateway gave.") from None
+        raise invalid("pageToken", "pageToken is none that this gateway gave.") from None
     return next((i for i, each in enumerate(tasks) if (-each.updated_ns, each.task.id) > place), len(tasks))

@@ -18,10 +18,11 @@ from a2a.types import (
     TaskState,
     TaskStatus,
 )
-from a2a.utils.errors import InvalidAgentResponseError, InvalidParamsError, TaskNotFoundError
+from a2a.utils.errors import InvalidAgentResponseError, TaskNotFoundError, UnsupportedOperationError
 
 from routeiq_a2a.forwarding.callers import Caller
 from routeiq_a2a.protojson import of_json, to_json
+from routeiq_a2a.wire.errors import invalid
 from routeiq_sdk import Gateway
 
 _OWNERS = "a2a.owners"
@@ -77,7 +78,21 @@ class Tasks:
             if task_id:
                 await self.require(caller, task_id)
         if message.context_id and not await self._take(_CONTEXTS, _key(caller, message.context_id), caller.owner):
-            raise InvalidParamsError("This contextId is in use by somebody else; leave it out to get a new one.")
+            text = "This contextId is in use by somebody else; leave it out to get a new one."
+            raise invalid("message.contextId", text)
+
+    async def continued(self, caller: Caller, message: Message) -> None:
+        """Whether the task that a message names still takes one, in its own context, which the message is given.
+        Raises an `A2AError`."""
+        known = await self.known(caller, message.task_id) if message.task_id else None
+        if known is None or known.question is not None:
+            return
+        if known.task.status.state in TERMINAL:
+            raise UnsupportedOperationError("The task has come to its end; send a message without a taskId.")
+        context_id = known.task.context_id
+        if context_id and message.context_id not in ("", context_id):
+            raise invalid("message.contextId", "The contextId is not the task's; leave it out.")
+        message.context_id = context_id or message.context_id
 
     async def saw(self, caller: Caller, event: StreamResponse) -> None:
         """Note what an agent's answer says of a task. Raises `InvalidAgentResponseError`."""

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import orjson
+from a2a.utils.constants import A2A_JSON_MEDIA_TYPE
 
 from routeiq_a2a.config import PushSettings
 from routeiq_a2a.push.hooks import Hook, Hooks
@@ -136,7 +137,7 @@ class Deliveries:
         told = hook.told
         headers: dict[str, str] = {"content-type": "application/json"}
         if hook.version == "1.0":
-            headers["a2a-version"] = hook.version
+            headers = {"content-type": A2A_JSON_MEDIA_TYPE, "a2a-version": hook.version}
         if told.token:
             headers["X-A2A-Notification-Token"] = told.token
         if told.authentication.scheme and told.authentication.credentials:

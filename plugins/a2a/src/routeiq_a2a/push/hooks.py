@@ -21,6 +21,7 @@ from routeiq_a2a.config import PushSettings
 from routeiq_a2a.forwarding.callers import Caller
 from routeiq_a2a.protojson import of_json, to_json
 from routeiq_a2a.sealing import Sealer, Unsealable
+from routeiq_a2a.wire.errors import invalid
 from routeiq_sdk import Gateway, RouteIQError
 
 _TABLE = "a2a.hooks"
@@ -156,14 +157,14 @@ class Hooks:
 
     async def _check(self, config: TaskPushNotificationConfig, tenants: tuple[str, ...]) -> None:
         if not config.url or len(config.url) > _LONGEST_URL:
-            raise InvalidParamsError("The webhook has no url, or one that is too long.")
+            raise invalid("url", "The webhook has no url, or one that is too long.")
         texts = (config.token, config.authentication.scheme, config.authentication.credentials)
         if any(len(text) > _LONGEST_SECRET or not text.isprintable() or not text.isascii() for text in texts):
-            raise InvalidParamsError("The webhook's token or authentication cannot be sent in a header.")
+            raise invalid("authentication", "The webhook's token or authentication cannot be sent in a header.")
         try:
             await self._gateway.egress.vet(config.url, tenants=tenants)
         except RouteIQError:
-            raise InvalidParamsError("The gateway does not call this webhook: its address is not public.") from None
+            raise invalid("url", "The gateway does not call this webhook: its address is not public.") from None
 
 
 def _prefix(agent: str, owner: str, task_id: str) -> str:

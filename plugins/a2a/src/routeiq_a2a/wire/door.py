@@ -61,7 +61,7 @@ class Door:
                 agent = await self._agent(request)
                 caller = self._caller(request, agent)
             except (A2AError, RequestError) as error:
-                return self._rest.failed(error)
+                return self._rest.failed(error, V0_3 if told_version(request) is None else V1_0)
             return await self._rest.answer(request, caller, operation)
 
         return handle

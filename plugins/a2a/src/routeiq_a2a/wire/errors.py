@@ -6,6 +6,7 @@ What is an error, and what its text says, is decided where it happens.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,6 +32,7 @@ _INFO = "type.googleapis.com/google.rpc.ErrorInfo"
 _BAD_REQUEST = "type.googleapis.com/google.rpc.BadRequest"
 _PROTOCOL, _GATEWAY = "a2a-protocol.org", "routeiq"
 _INTERNAL, _REFUSED = -32603, -32000
+_PATH = re.compile(r"Failed to parse (\w+) field|(?: at )\w+\.([\w.\[\]]*\w\]?)")
 _LAST_OF_0_3 = -32007  # later codes came with 1.0
 _STATUSES = {
     400: "INVALID_ARGUMENT",
@@ -86,6 +88,11 @@ class Problem:
         return {"error": {"code": self.http, "status": self.status, "message": self.message, "details": self.details}}
 
 
+def invalid(field: str, message: str) -> InvalidParamsError:
+    """A parameter, by its name in JSON, that cannot be taken, and why."""
+    return InvalidParamsError(message, {"errors": [{"field": field, "message": message}]} if field else None)
+
+
 def problem(error: BaseException) -> Problem:
     """The error to tell a client. What nobody foresaw is told without its text."""
     if isinstance(error, ConsentNeeded):
@@ -105,7 +112,7 @@ def problem(error: BaseException) -> Problem:
     if isinstance(error, StoreUnavailable):
         return Problem(_INTERNAL, 503, _STATUSES[503], "STORE_UNAVAILABLE", "Try again in a moment.", _GATEWAY)
     if isinstance(error, (ParseError, ValidationError)):
-        return _of_a2a(InvalidParamsError(f"The request does not fit: {_short(error)}"))
+        return _of_a2a(invalid(_field(error), f"The request does not fit: {_short(error)}"))
     if isinstance(error, A2AError):
         return _of_a2a(error)
     log.error("unexpected failure: %s", type(error).__name__, exc_info=error)
@@ -124,7 +131,7 @@ def _of_a2a(error: A2AError) -> Problem:
     data = error.data if isinstance(error.data, dict) else {}
     told = data.get("errors")
     violations = tuple(
-        {"field": str(each.get("field", "")), "description": str(each.get("message", ""))}
+        {"field": _camel(str(each.get("field", ""))), "description": str(each.get("message", ""))}
         for each in (told if isinstance(told, list) else ())
         if isinstance(each, dict)
     )
@@ -138,6 +145,20 @@ def _of_a2a(error: A2AError) -> Problem:
         metadata=metadata,
         violations=violations,
     )
+
+
+def _camel(field: str) -> str:
+    """A field of the protocol's messages by its name in JSON, which is what clients wrote."""
+    return re.sub(r"_([a-z0-9])", lambda found: found[1].upper(), field)
+
+
+def _field(error: BaseException) -> str:
+    """The parameter of which the library's parser complains, as far as it says."""
+    if isinstance(error, ValidationError):
+        return ".".join(str(part) for part in error.errors(include_input=False, include_url=False)[0]["loc"])
+    told = _PATH.findall(str(error))
+    outer = ".".join(name for name, _ in told if name)
+    return outer or next((path for _, path in told if path), "")
 
 
 def _short(error: BaseException) -> str:

@@ -11,8 +11,8 @@ from typing import Any
 import orjson
 from a2a.compat.v0_3 import types as v0_3
 from a2a.compat.v0_3.request_handler import RequestHandler03
-from a2a.server.routes.common import serialize_list_tasks_response
 from a2a.types import (
+    AgentCard,
     CancelTaskRequest,
     DeleteTaskPushNotificationConfigRequest,
     GetExtendedAgentCardRequest,
@@ -34,14 +34,16 @@ from a2a.utils.errors import (
     TaskNotFoundError,
     VersionNotSupportedError,
 )
-from a2a.utils.proto_utils import to_stream_response
+from a2a.utils.proto_utils import to_stream_response, validate_proto_required_fields
 from google.protobuf.message import Message as Proto
 
+from routeiq_a2a.cards.canonical import complete
 from routeiq_a2a.forwarding.callers import Caller, call_context
 from routeiq_a2a.forwarding.forwarder import Forwarder
-from routeiq_a2a.protojson import of_json, to_json
+from routeiq_a2a.protojson import listed_json, of_json, to_json
 from routeiq_a2a.wire.errors import Problem, problem
 from routeiq_a2a.wire.events import Streams
+from routeiq_a2a.wire.states import check_state
 from routeiq_a2a.wire.versions import V0_3, V1_0
 from routeiq_sdk import RequestError
 from routeiq_sdk.values.http import HttpRequest, HttpResponse
@@ -136,7 +138,11 @@ class JsonRpc:
         if known is None:
             raise MethodNotFoundError(f"{method!r} is no method of A2A {caller.version}.")
         kind, name = known
-        params = of_json(_params(body), kind())
+        told = _params(body)
+        if kind is ListTasksRequest:
+            check_state(told.get("status"))
+        params = of_json(told, kind())
+        validate_proto_required_fields(params)
         context = call_context(caller)
         handle: Callable[..., Any] = getattr(self._forwarder, name)
         if name in STREAMING:
@@ -175,12 +181,14 @@ class JsonRpc:
 
 def _document(params: Proto, result: Any) -> Any:
     if isinstance(params, ListTasksRequest):
-        return serialize_list_tasks_response(result, params.include_artifacts)
+        return listed_json(result, artifacts=params.include_artifacts)
     if isinstance(params, SendMessageRequest):
         if isinstance(result, Task):
             return to_json(SendMessageResponse(task=result))
         assert isinstance(result, Message)
         return to_json(SendMessageResponse(message=result))
+    if isinstance(result, AgentCard):
+        return complete(result)
     return to_json(result) if result is not None else None
 
 

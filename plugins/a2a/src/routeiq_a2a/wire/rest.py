@@ -11,7 +11,6 @@ from typing import Any, cast
 import orjson
 from a2a.compat.v0_3.rest_handler import REST03Handler
 from a2a.server.context import ServerCallContext
-from a2a.server.routes.common import serialize_list_tasks_response
 from a2a.types import (
     CancelTaskRequest,
     DeleteTaskPushNotificationConfigRequest,
@@ -28,19 +27,22 @@ from a2a.types import (
 )
 from a2a.utils.constants import A2A_JSON_MEDIA_TYPE
 from a2a.utils.errors import ContentTypeNotSupportedError, TaskNotFoundError, UnsupportedOperationError
-from a2a.utils.proto_utils import parse_params, to_stream_response
+from a2a.utils.proto_utils import parse_params, to_stream_response, validate_proto_required_fields
 
+from routeiq_a2a.cards.canonical import complete
 from routeiq_a2a.forwarding.callers import Caller, call_context
 from routeiq_a2a.forwarding.forwarder import Forwarder
-from routeiq_a2a.protojson import of_bytes, to_json
+from routeiq_a2a.protojson import listed_json, of_bytes, to_json
 from routeiq_a2a.wire.errors import problem
 from routeiq_a2a.wire.events import Streams
-from routeiq_a2a.wire.versions import HEADER, V0_3
+from routeiq_a2a.wire.states import queried_state
+from routeiq_a2a.wire.versions import HEADER, V0_3, V1_0
 from routeiq_sdk import RequestError
 from routeiq_sdk.values.http import HttpRequest, HttpResponse
 
 _UNAUTHENTICATED = 401
 _TAKEN = ("", "application/json", A2A_JSON_MEDIA_TYPE)
+_OF_ONE = {"Cache-Control": "private, max-age=60", "Vary": "A2A-Version, Authorization"}
 _STREAMS = frozenset({"stream", "subscribe"})
 _OPERATIONS_0_3 = {
     "send": "on_message_send",
@@ -87,14 +89,15 @@ class Rest:
         except RequestError as error:
             if error.status == _UNAUTHENTICATED:
                 raise
-            return self.failed(error)
+            return self.failed(error, caller.version)
         except Exception as error:
-            return self.failed(error)
+            return self.failed(error, caller.version)
 
-    def failed(self, error: BaseException) -> HttpResponse:
+    def failed(self, error: BaseException, version: str = V1_0) -> HttpResponse:
         """An error as an answer."""
         told = problem(error)
-        return HttpResponse(told.http, orjson.dumps(told.rest()), told.headers)
+        kind = A2A_JSON_MEDIA_TYPE if version == V1_0 else "application/json"
+        return HttpResponse(told.http, orjson.dumps(told.rest()), told.headers, kind)
 
     async def _answer(self, request: HttpRequest, caller: Caller, operation: str) -> HttpResponse:
         context = call_context(caller)
@@ -105,7 +108,8 @@ class Rest:
             )
         handler: Callable[..., Any] = getattr(self, f"_{operation}")
         document = await handler(request, context)
-        return HttpResponse(200, orjson.dumps(document), {}, A2A_JSON_MEDIA_TYPE)
+        headers = _OF_ONE if operation == "extended" else {}
+        return HttpResponse(200, orjson.dumps(document), headers, A2A_JSON_MEDIA_TYPE)
 
     async def _answer_0_3(self, request: HttpRequest, caller: Caller, operation: str) -> HttpResponse:
         name = _OPERATIONS_0_3.get(operation)
@@ -149,12 +153,12 @@ class Rest:
         params = ListTasksRequest()
         parse_params(_queries(request), params)
         result = await self._forwarder.on_list_tasks(params, context)
-        shown: Mapping[str, Any] = serialize_list_tasks_response(result, params.include_artifacts)
-        return shown
+        return listed_json(result, artifacts=params.include_artifacts)
 
     async def _push_create(self, request: HttpRequest, context: ServerCallContext) -> Mapping[str, Any]:
         params = of_bytes(request.body, TaskPushNotificationConfig())
         params.task_id = request.path_params["id"]
+        validate_proto_required_fields(params)
         return to_json(await self._forwarder.on_create_task_push_notification_config(params, context))
 
     async def _push_get(self, request: HttpRequest, context: ServerCallContext) -> Mapping[str, Any]:
@@ -175,7 +179,7 @@ class Rest:
         return {}
 
     async def _extended(self, request: HttpRequest, context: ServerCallContext) -> Mapping[str, Any]:
-        return to_json(await self._forwarder.on_get_extended_agent_card(GetExtendedAgentCardRequest(), context))
+        return complete(await self._forwarder.on_get_extended_agent_card(GetExtendedAgentCardRequest(), context))
 
 
 class _Queries:
@@ -192,7 +196,13 @@ class _Queries:
 
 
 def _queries(request: HttpRequest) -> Any:
-    return _Queries([pair for pair in request.queries if pair[0].lower() != HEADER])
+    return _Queries(
+        [
+            (name, queried_state(told) if name == "status" else told)
+            for name, told in request.queries
+            if name.lower() != HEADER
+        ]
+    )
 
 
 def _task(task: Task | None) -> Mapping[str, Any]:

@@ -55,8 +55,8 @@ class Hub:
         catalogs, walking = Catalogs(gateway, self.pins), Walking(gateway, Limits(gateway))
         remembered, looking = Remembered(), Looking(gateway)
         bounds: dict[str, Any] = {"page": config.page_size, "recheck": config.pins.recheck_seconds}
-        things = Things(gateway, walking, looking, remembered, **bounds)
         facts = Facts(gateway.clock, looking)
+        things = Things(gateway, walking, looking, facts, remembered, **bounds)
         self.parts = Parts(
             gateway=gateway,
             catalogs=catalogs,

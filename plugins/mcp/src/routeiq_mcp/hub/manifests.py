@@ -1,6 +1,7 @@
-"""Whether a file that a server sends is the one that its skill's manifest names, byte for byte.
+"""Whether a file that a server sends is the one that its skill's manifest names, byte for byte, and whether a SKILL.md
+says what the skill's entry says.
 
-The manifest comes from the same server: this finds what is torn, stale or served differently to different callers, and
+The entry comes from the same server: this finds what is torn, stale or served differently to different callers, and
 makes no server trustworthy.
 """
 
@@ -12,6 +13,8 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+from routeiq_mcp.hub.facts import Facts
+from routeiq_mcp.hub.frontmatter import says
 from routeiq_mcp.hub.server import Server
 from routeiq_mcp.seams import Json, McpError
 from routeiq_sdk import Context
@@ -38,40 +41,60 @@ def files_of(entry: Json) -> dict[str, tuple[str, int]]:
     return found
 
 
-async def check_file(ctx: Context, server: Server, uri: str, result: Json) -> None:
-    """Compare a file that was read with the manifest that the caller was given, and if they differ with the newest.
+def is_below(entry: Json, uri: str) -> bool:
+    """Whether a URI is within a skill that does not tell its files."""
+    own = entry.get("uri")
+    if not isinstance(own, str) or isinstance(entry.get("resources"), list | tuple):
+        return False
+    return uri == own or (own.endswith("/SKILL.md") and uri.startswith(own.removesuffix("SKILL.md")))
 
+
+async def check_file(ctx: Context, server: Server, uri: str, result: Json, facts: Facts) -> None:
+    """Compare a file that was read with the entry that the caller was given, and if they differ with the newest.
+
+    A gateway that has listed nothing for this caller asks for the list first, so that any replica refuses the same.
     Raises `McpError` when the file is not what the server itself says it is.
     """
-    known = server.lists.peek(LIST, server.caller(ctx))
-    if server.source == "gateway" or known is None:
+    if server.source == "gateway":
         return
-    told = _of(known.entries, uri)
-    if not told or _held(result, uri) in told:
+    known = server.lists.peek(LIST, server.caller(ctx))
+    if known is None:
+        if server.known_facts is None:
+            await facts.of_server(ctx, server)
+        if not may_have_skills(server):
+            return
+        known = await server.lists.get(ctx, LIST, server.caller(ctx))
+    if _fits(known.entries, uri, result):
         return
     server.lists.drop(LIST)
     fresh = await server.lists.get(ctx, LIST, server.caller(ctx))
-    told = _of(fresh.entries, uri)
-    if told and _held(result, uri) not in told:
+    if not _fits(fresh.entries, uri, result):
         raise McpError(
-            _INTERNAL, f"server {server.name} sent a file that is not the one its skill's manifest names", {"uri": uri}
+            _INTERNAL,
+            f"server {server.name} sent a file that is not what its skill's manifest and frontmatter say",
+            {"uri": uri},
         )
 
 
-def _of(entries: tuple[Json, ...], uri: str) -> list[tuple[str, int]]:
-    """What the manifests say of a file; a nested skill's stands in two."""
-    return [file for entry in entries if (file := files_of(entry).get(uri)) is not None]
+def _fits(entries: tuple[Json, ...], uri: str, result: Json) -> bool:
+    """Whether a file has the size and digest that one of the manifests names (a nested skill's stands in two), and
+    says of its skill what the skill's entry says."""
+    files = [file for entry in entries if (file := files_of(entry).get(uri)) is not None]
+    heads = [entry["frontmatter"] for entry in entries if entry.get("uri") == uri and "frontmatter" in entry]
+    if not files and not heads:
+        return True
+    data = _data(result, uri)
+    if data is None or (files and (f"sha256:{hashlib.sha256(data).hexdigest()}", len(data)) not in files):
+        return False
+    return all(isinstance(head, Mapping) and says(data, head) for head in heads)
 
 
-def _held(result: Json, uri: str) -> tuple[str, int] | None:
-    """Digest and size of what was read."""
+def _data(result: Json, uri: str) -> bytes | None:
+    """What was read."""
     contents = result.get("contents")
     for part in contents if isinstance(contents, list | tuple) else ():
-        if not isinstance(part, Mapping) or part.get("uri") != uri:
-            continue
-        data = _bytes(part)
-        if data is not None:
-            return f"sha256:{hashlib.sha256(data).hexdigest()}", len(data)
+        if isinstance(part, Mapping) and part.get("uri") == uri and (data := _bytes(part)) is not None:
+            return data
     return None
 
 

@@ -12,10 +12,11 @@ from typing import Any
 
 from routeiq_mcp.hub.asking import UNAVAILABLE, Answers, ask_all, caching
 from routeiq_mcp.hub.cursors import INVALID, page_of
+from routeiq_mcp.hub.facts import Facts
 from routeiq_mcp.hub.lists import KEYS, Listed
 from routeiq_mcp.hub.looking import Looking
 from routeiq_mcp.hub.manifests import LIST as SKILLS
-from routeiq_mcp.hub.manifests import check_file, files_of, may_have_skills
+from routeiq_mcp.hub.manifests import check_file, files_of, is_below, may_have_skills
 from routeiq_mcp.hub.policy import SEPARATOR
 from routeiq_mcp.hub.server import Server
 from routeiq_mcp.hub.spec import FaceSpec
@@ -39,6 +40,7 @@ class Things:
         gateway: Gateway,
         walking: Walking,
         looking: Looking,
+        facts: Facts,
         remembered: Remembered,
         *,
         page: int,
@@ -46,6 +48,7 @@ class Things:
     ) -> None:
         self._gateway = gateway
         self._looking = looking
+        self._facts = facts
         self._walking = walking
         self._page = page
         self._recheck = recheck
@@ -124,9 +127,10 @@ class Things:
             if item["uri"] == uri:
                 return server, own
         skills = await self.ask(ctx, face, SKILLS, self._recheck)
-        for server, listed in skills.found:
-            if any(uri in files_of(entry) for entry in listed.entries):
-                return server, uri
+        for holds in (_names, is_below):
+            for server, listed in skills.found:
+                if any(holds(entry, uri) for entry in listed.entries):
+                    return server, uri
         callers = {server.name: server.caller(ctx) for server in face.servers}
         server_of = self._remembered.owner(face, uri, callers)
         if server_of is not None:
@@ -214,12 +218,16 @@ class Things:
             asked = {**params, **allowed.arguments}
             read = await self._walking.ask(ctx, server, method, asked, peer)
             if method == READ:
-                await check_file(ctx, server, str(asked["uri"]), read)
+                await check_file(ctx, server, str(asked["uri"]), read, self._facts)
             return ToolResult(read)
 
         result = await self._walking.call(ctx, server, call, run)
         self._remembered.note(server, server.caller(ctx), result)
         return result
+
+
+def _names(entry: Json, uri: str) -> bool:
+    return uri in files_of(entry)
 
 
 def _with(listed: Listed, entries: tuple[Json, ...]) -> Listed:
