@@ -117,9 +117,10 @@ class ToolRoad:
                 param="name",
                 code="tool_access_denied",
             )
-        walk.call = call = await gates.guarded(
-            self._pipeline.guard_tool_call, ctx, self._errors, call, lambda asked, body: replace(asked, arguments=body)
-        )
+        walk.call = call = await self.guard_call(ctx, call)
+        if call.answers:
+            told = await self.guard_call(ctx, replace(call, arguments=call.answers, answers={}))
+            walk.call = call = replace(call, answers=told.arguments)
         if self._pipeline.reserve_tool_call:
             walk.reserved = True
             reject = await gates.any_objection(self._pipeline.reserve_tool_call, ctx, self._errors, call, walk.id)
@@ -131,6 +132,11 @@ class ToolRoad:
         finally:
             walk.ended = time.perf_counter()
         return await self.guard_result(ctx, call, result)
+
+    async def guard_call(self, ctx: Context, call: ToolCall) -> ToolCall:
+        """A call with its arguments as the guards leave them. Raises `RequestError`."""
+        calls = self._pipeline.guard_tool_call
+        return await gates.guarded(calls, ctx, self._errors, call, lambda asked, body: replace(asked, arguments=body))
 
     async def guard_result(self, ctx: Context, call: ToolCall, result: ToolResult) -> ToolResult:
         """A result as the guards leave it. Raises `RequestError`."""

@@ -20,7 +20,7 @@ from routeiq_mcp.hub.policy import SEPARATOR
 from routeiq_mcp.hub.server import Server
 from routeiq_mcp.hub.spec import FaceSpec
 from routeiq_mcp.hub.uris import Remembered, matches, named, shown
-from routeiq_mcp.hub.walking import Walking, call_of
+from routeiq_mcp.hub.walking import Walking, call_of, without_envelope
 from routeiq_mcp.seams import Json, McpError, Peer
 from routeiq_sdk import Context, Gateway
 from routeiq_sdk.values.tools import ToolCall, ToolResult
@@ -105,10 +105,11 @@ class Things:
             raise McpError(INVALID, "completion/complete needs ref: a prompt's name or a resource's uri")
         if method not in await self._walking.permitted(ctx, server, (method,)):
             raise McpError(INVALID, "there is no such prompt or resource")
-        call = call_of(face, server, COMPLETE, {name: told for name, told in asked.items() if name != "_meta"})
+        call = call_of(face, server, COMPLETE, without_envelope(asked), asked)
 
         async def run(allowed: ToolCall) -> ToolResult:
-            return ToolResult(await self._walking.ask(ctx, server, COMPLETE, {**asked, **allowed.arguments}, peer))
+            given = {**asked, **allowed.arguments}
+            return ToolResult(await self._walking.ask(ctx, server, COMPLETE, given, peer, allowed))
 
         return await self._walking.call(ctx, server, call, run)
 
@@ -208,11 +209,11 @@ class Things:
         peer: Peer,
     ) -> Json:
         """The road of a tool call, for what is no tool."""
-        call = call_of(face, server, method, told)
+        call = call_of(face, server, method, told, params)
 
         async def run(allowed: ToolCall) -> ToolResult:
             asked = {**params, **allowed.arguments}
-            read = await self._walking.ask(ctx, server, method, asked, peer)
+            read = await self._walking.ask(ctx, server, method, asked, peer, allowed)
             if method == READ:
                 await check_file(ctx, server, str(asked["uri"]), read)
             return ToolResult(read)
