@@ -27,6 +27,7 @@ def health_of(hub: Hub) -> Health:
         _sentence("away", [server.name for server in servers if server.trouble is not None]),
         _sentence("added and not served", list(hub.faults)),
         _sentence("with tools in quarantine", [s.name for s in servers if QUARANTINED in s.left_out.values()]),
+        _sentence("with skills in quarantine", [s.name for s in servers if QUARANTINED in s.skills_left_out.values()]),
         _sentence("with tools that cannot be offered", [s.name for s in servers if _faulty(s)]),
     ]
     reasons = [sentence for sentence in told if sentence]

@@ -59,6 +59,13 @@ class Listed:
     until: float
     ttl_ms: int
     private: bool
+    raw: tuple[Json, ...] | None = None
+    """What the server itself told, where guards changed it."""
+
+    @property
+    def told(self) -> tuple[Json, ...]:
+        """The server's own words."""
+        return self.entries if self.raw is None else self.raw
 
     def left_ms(self, now: float) -> int:
         """How long clients may keep it."""

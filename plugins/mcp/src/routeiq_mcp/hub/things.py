@@ -12,6 +12,7 @@ from typing import Any
 
 from routeiq_mcp.hub.asking import UNAVAILABLE, Answers, ask_all, caching
 from routeiq_mcp.hub.cursors import INVALID, page_of
+from routeiq_mcp.hub.heads import Heads
 from routeiq_mcp.hub.lists import KEYS, Listed
 from routeiq_mcp.hub.looking import Looking
 from routeiq_mcp.hub.manifests import LIST as SKILLS
@@ -40,6 +41,7 @@ class Things:
         walking: Walking,
         looking: Looking,
         remembered: Remembered,
+        heads: Heads,
         *,
         page: int,
         recheck: float,
@@ -50,6 +52,7 @@ class Things:
         self._page = page
         self._recheck = recheck
         self._remembered = remembered
+        self._heads = heads
 
     async def list(self, ctx: Context, face: FaceSpec, method: str, params: Json) -> Json:
         """A page of resources, templates or prompts."""
@@ -216,6 +219,7 @@ class Things:
             read = await self._walking.ask(ctx, server, method, asked, peer, allowed)
             if method == READ:
                 await check_file(ctx, server, str(asked["uri"]), read)
+                await self._heads.check_reading(ctx, server, str(asked["uri"]))
             return ToolResult(read)
 
         result = await self._walking.call(ctx, server, call, run)
@@ -224,7 +228,7 @@ class Things:
 
 
 def _with(listed: Listed, entries: tuple[Json, ...]) -> Listed:
-    return replace(listed, entries=entries)
+    return replace(listed, entries=entries, raw=listed.entries)
 
 
 def _renamed(result: Json, own: str, uri: str) -> Json:
