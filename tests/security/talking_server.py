@@ -46,11 +46,14 @@ def note(method: str, **params: Any) -> dict[str, Any]:
 @dataclass
 class TalkingServer:
     """`tells` are its notifications (progress gets the client's token), `asks` its question, `error` what it answers
-    instead of a result; `heard` are the answers to its questions and what it was told instead, as JSON."""
+    instead of a result and `list_error` instead of a list, `title` its own; `heard` are the answers to its questions
+    and what it was told instead, as JSON."""
 
     tells: Sequence[Mapping[str, Any]] = ()
     asks: Mapping[str, Any] | None = None
     error: Mapping[str, Any] | None = None
+    list_error: Mapping[str, Any] | None = None
+    title: str = "Talks"
     heard: list[str] = field(default_factory=list)
     calls: int = 0
     waiting: dict[str, asyncio.Future[Any]] = field(default_factory=dict)
@@ -59,11 +62,11 @@ class TalkingServer:
         rpc = await request.json()
         params, id = rpc.get("params", {}), rpc.get("id")
         if rpc["method"] == "server/discover":
-            meta = {SERVER_INFO: {"name": "talking", "version": "1"}}
+            meta = {SERVER_INFO: self._info}
             facts = {"supportedVersions": [VERSION], "capabilities": {"tools": {}}}
             return _answer(id, {"resultType": "complete", "_meta": meta, **facts})
         if rpc["method"] == "tools/list":
-            return _answer(id, {"resultType": "complete", "ttlMs": 0, "tools": [TOOL]})
+            return self._list(id)
         self.calls += 1
         if "inputResponses" in params:
             assert params["requestState"] == STATE
@@ -85,14 +88,23 @@ class TalkingServer:
         if method is None or id is None:
             return Response(status_code=202)
         if method == "initialize":
-            facts = {"capabilities": {"tools": {}, "logging": {}}, "serverInfo": {"name": "talking", "version": "1"}}
+            facts = {"capabilities": {"tools": {}, "logging": {}}, "serverInfo": self._info}
             return _answer(id, {"protocolVersion": LEGACY, **facts})
         if method == "tools/list":
-            return _answer(id, {"tools": [TOOL]})
+            return self._list(id)
         if method != "tools/call":
             return _answer(id, {})
         self.calls += 1
         return StreamingResponse(self._stream(rpc, DONE, ask=True), media_type="text/event-stream")
+
+    @property
+    def _info(self) -> dict[str, Any]:
+        return {"name": "talking", "version": "1", "title": self.title}
+
+    def _list(self, id: Any) -> Response:
+        if self.list_error is not None:
+            return JSONResponse({"jsonrpc": "2.0", "id": id, "error": dict(self.list_error)})
+        return _answer(id, {"resultType": "complete", "ttlMs": 0, "tools": [TOOL]})
 
     async def _stream(self, rpc: Mapping[str, Any], result: Mapping[str, Any], ask: bool = False) -> AsyncIterator[str]:
         token = rpc["params"].get("_meta", {}).get("progressToken")

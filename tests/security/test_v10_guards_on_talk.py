@@ -194,3 +194,24 @@ async def test_without_a_guard_all_of_it_passes_as_it_was_said(
             assert "forbidden-42" in person.heard[2]
             assert '"title":"Name"' in person.heard[2]
             assert "Ada" in server.heard.pop()
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_no_error_of_a_list_and_no_title_carries_it_to_the_client(
+    attacked: Field, talking: tuple[TalkingServer, dict[str, Any]], name: str
+) -> None:
+    server, rows = talking
+    bad = server.title = GUARDS[name].bad
+    server.list_error = {"code": -32050, "message": bad, "data": {"x": bad}}
+    plugins = {"mcp": {"list_seconds": 0}}
+    running = await attacked.guarded(GUARDS[name], "post_mcp_call", servers=rows, plugins=plugins)
+    for era in ERAS:
+        for path in ("/new/mcp", "/old/mcp", "/mcp"):
+            async with mcp_client(running, path, era) as client:
+                said = await told(client.list_tools())
+                assert bad not in said, (era, path, said)
+                assert "under-test" in said, (era, path, said)
+                assert client.server_info is not None
+                assert bad not in client.server_info.model_dump_json()
+    async with running.session.get("/v1/mcp/server") as response:
+        assert bad not in await response.text()

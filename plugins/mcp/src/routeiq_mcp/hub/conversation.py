@@ -6,9 +6,9 @@ guards see one form of it, whichever era the server speaks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from routeiq_mcp.hub.cursors import INVALID
 from routeiq_mcp.seams import Era, Json, McpError, Peer
@@ -16,6 +16,7 @@ from routeiq_mcp.wire import codes, keys
 from routeiq_sdk import Context, RequestError
 from routeiq_sdk.values.tools import ToolCall, ToolResult, ToolService
 
+T = TypeVar("T")
 ANSWERS = "inputResponses"
 INPUT = "input_required"
 _REQUESTS = "inputRequests"
@@ -128,6 +129,25 @@ def answers_in(params: Json) -> Json:
     if not isinstance(answers, Mapping):
         raise McpError(INVALID, f"{ANSWERS} is an object")
     return answers
+
+
+async def heard(tools: ToolService, ctx: Context, call: ToolCall, asking: Awaitable[T]) -> T:
+    """What a server answers in the course of a call; an error as guards let it pass. Raises `RequestError` when one
+    withheld it."""
+    try:
+        return await asking
+    except McpError as error:
+        if hasattr(error, "kind"):
+            raise  # the server said nothing; these are our own words
+        passed = await error_passed(tools, ctx, call, error)
+        if passed is error:
+            raise
+        raise passed from error
+
+
+async def heard_of_itself(tools: ToolService, ctx: Context, server: str, method: str, asking: Awaitable[T]) -> T:
+    """The same where a server is asked about itself, in no call."""
+    return await heard(tools, ctx, ToolCall("mcp", server, method, {}), asking)
 
 
 async def error_passed(tools: ToolService, ctx: Context, call: ToolCall, error: McpError) -> McpError:

@@ -38,7 +38,7 @@ async def look_at(hub: Hub, ctx: Context, server: Server) -> str | None:
     """Ask a server what it is, as the caller of `ctx`; why that failed, `None` when it did not."""
     now = hub.gateway.clock.now_ns
     try:
-        server.known_facts = await server.upstream.facts(ctx)
+        server.known_facts = await hub.parts.facts.asked(ctx, server)
     except ConsentNeeded as error:
         return reason_of(error)
     except (McpError, RouteIQError, OSError, TimeoutError) as error:

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any
 
-from routeiq_mcp.hub.conversation import ANSWERS, INPUT, Conversation, answers_in, error_passed
+from routeiq_mcp.hub.conversation import ANSWERS, INPUT, Conversation, answers_in, heard
 from routeiq_mcp.hub.limits import Limits
 from routeiq_mcp.hub.lists import Silent
 from routeiq_mcp.hub.server import PROTOCOL, Server
@@ -59,12 +59,7 @@ class Walking:
         states: dict[str, Any] = {}
 
         async def asked(allowed: ToolCall) -> ToolResult:
-            try:
-                result = await run(allowed)
-            except McpError as error:
-                if hasattr(error, "kind"):
-                    raise  # the server said nothing; these are our own words
-                raise await error_passed(tools, ctx, allowed, error) from error
+            result = await heard(tools, ctx, allowed, run(allowed))
             if result.content.get("resultType") == INPUT and _STATE in result.content:
                 content = dict(result.content)
                 states[_STATE] = content.pop(_STATE)
