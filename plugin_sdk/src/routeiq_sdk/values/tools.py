@@ -70,8 +70,8 @@ class ToolResult:
 class ToolDefinition:
     """What a server says of one of its tools: `definition` in the protocol's own form (an MCP `Tool`, an A2A skill).
 
-    What an MCP server says beside its tools comes under the name of a method: a prompt as `prompts/get`, a resource or
-    template as `resources/read`, its `instructions` as `server/discover`.
+    What an MCP server says beside its tools comes under the name of a method: a prompt as `prompts/get`, a resource,
+    template or skill as `resources/read`, its `instructions` and `serverInfo` as `server/discover`.
     """
 
     protocol: str
