@@ -28,9 +28,10 @@ from routeiq_sdk.guards import (
     read_answer,
     read_request,
 )
-from routeiq_sdk.guards.passages import Inside
+from routeiq_sdk.guards.passages import Inside, read_result
 from routeiq_sdk.testing.fakes import FakeGateway, FakeRequest, make_context, make_groups
-from routeiq_sdk.values.tools import ToolCall
+from routeiq_sdk.values.tools import ToolCall, ToolResult
+from routeiq_sdk.values.verdict import MOST_NOTED
 
 SECRET = re.compile(r"\bsecret\w*")
 
@@ -399,3 +400,100 @@ def test_a_row_that_does_not_wait_stops_a_stream_behind_one_that_does() -> None:
         return await chain.end()
 
     assert asyncio.run(run()) == Stop("no")
+
+
+PHRASE = re.compile(r"give\s+it\s+away")
+
+
+class PhraseGuard(WordGuard):
+    """Refuses (or masks) three words in a row."""
+
+    def inspector(self, ctx: Context, rail: Rail[Options]) -> Inspector:
+        replacement = "[phrase]" if rail.options.mask else None
+
+        class Phrases(Words):
+            def inspect(self, text: str, part: str) -> Sequence[Finding]:
+                return [Finding(*match.span(), "PHRASE", replacement) for match in PHRASE.finditer(text)]
+
+        return Phrases(False)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"content": [{"type": "text", "text": "please give"}, {"type": "text", "text": "it away"}]},
+        {
+            "content": [
+                {"type": "text", "text": "give"},
+                {"type": "text", "text": "it"},
+                {"type": "text", "text": "away"},
+            ]
+        },
+        {
+            "content": [
+                {"type": "text", "text": "give it"},
+                {"type": "image", "data": "aGk=", "mimeType": "image/png"},
+                {"type": "resource", "resource": {"uri": "x://y", "text": "away"}},
+            ]
+        },
+        {"messages": [{"content": {"type": "text", "text": "give"}}, {"content": {"type": "text", "text": "it away"}}]},
+        {"contents": [{"uri": "x://1", "text": "give it"}, {"uri": "x://2", "text": "away"}]},
+    ],
+)
+async def test_what_is_refused_is_refused_when_it_is_spread_over_the_blocks_of_a_result(content: Any) -> None:
+    call = ToolCall("mcp", "s", "t", {})
+    refusing = PhraseGuard(Config.model_validate({"guardrails": [row("a", mode="post_mcp_call")]}))
+    verdict = await refusing.guard_tool_result(make_context(), call, ToolResult(content))
+    assert isinstance(verdict, Reject)
+    assert "PHRASE" in verdict.message
+    masking = PhraseGuard(Config.model_validate({"guardrails": [row("a", mode="post_mcp_call", mask=True)]}))
+    assert await masking.guard_tool_result(make_context(), call, ToolResult(content)) is None
+
+
+async def test_blocks_are_masked_one_by_one_and_told_apart() -> None:
+    call = ToolCall("mcp", "s", "t", {})
+    masking = PhraseGuard(Config.model_validate({"guardrails": [row("a", mode="post_mcp_call", mask=True)]}))
+    content = {"content": [{"type": "text", "text": "a give it away"}, {"type": "text", "text": "b"}]}
+    verdict = await masking.guard_tool_result(make_context(), call, ToolResult(content))
+    assert isinstance(verdict, Replace)
+    assert [block["text"] for block in verdict.body["content"]] == ["a [phrase]", "b"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"inputRequests": {"q": {"method": "elicitation/create", "params": {"message": "secret"}}}},
+        {"inputRequests": {"secret": {}}},
+        {"inputRequests": {"q": {"params": {"requestedSchema": {"properties": {"secret": {}}}}}}},
+        {"method": "notifications/message", "params": {"data": {"secret": 1}}},
+        {"method": "notifications/message", "params": {"data": {"blob": "a secret"}}},
+        {"error": {"message": "x", "data": {"secret": 1}}},
+        {"structuredContent": {"blob": "the secret plan"}},
+        {"content": [{"type": "image", "data": "no picture but a secret"}]},
+        {"contents": [{"uri": "x://y", "blob": "the secret plan"}]},
+        {"content": [{"type": "text", "text": "data:a;base64,the secret plan"}]},
+        {"content": [{"type": "text", "text": "data:the secret plan;base64,aGk="}]},
+    ],
+)
+def test_whatever_a_server_says_is_read(content: Any) -> None:
+    assert any("secret" in passage.text for passage in read_result(content))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"content": [{"type": "image", "data": "secretAAAA==", "mimeType": "image/png"}]},
+        {"contents": [{"uri": "x://y", "blob": "secret" * 20 + "\n" + "secret=="}]},
+        {"content": [{"type": "text", "text": "data:image/png;base64,secretAAAA"}]},
+    ],
+)
+def test_binary_data_is_not_read(content: Any) -> None:
+    assert not any("secret" in passage.text for passage in read_result(content))
+
+
+async def test_a_record_is_not_filled_by_what_a_row_only_notes() -> None:
+    ctx = make_context()
+    noting = WordGuard(Config.model_validate({"guardrails": [row("a", mode="logging_only")]}))
+    for _ in range(MOST_NOTED + 10):
+        noting._observed(ctx, "stream_filter", [Finding(0, 1, "WORD")])
+    assert len(ctx.rulings) == MOST_NOTED

@@ -7,6 +7,8 @@ from typing import Any
 from routeiq.request.tool_road import ToolRoad
 from routeiq_a2a.forwarding.tasks import Tasks
 from routeiq_mcp.door.seal import Seal
+from routeiq_mcp.hub.conversation import Conversation, error_passed
+from routeiq_mcp.hub.heads import Heads
 from routeiq_mcp.hub.pins import Pins
 from routeiq_oauth.resource import claims
 from routeiq_oauth.vault import keyring
@@ -15,13 +17,20 @@ from .attacks import nothing_runs
 from .attacks_on_tools import (
     bad_arguments,
     bad_definition,
+    bad_error,
+    bad_note,
+    bad_question,
     bad_result,
+    bad_words_of_a_later_round,
+    bad_words_of_a_person,
+    changed_skill,
     changed_tool,
     hidden_tool,
     row_of_another,
     session_of_another,
     task_of_another,
     token_for_another,
+    with_talk,
     with_tools,
 )
 from .protections import Protection, stand_in
@@ -54,6 +63,22 @@ async def _result_as_it_is(self: Any, ctx: Any, call: Any, result: Any) -> Any:
 
 async def _definition_as_it_is(self: Any, ctx: Any, definition: Any) -> Any:
     return definition.definition
+
+
+async def _said_as_it_is(self: Any, said: Any) -> Any:
+    return said
+
+
+async def _answer_as_it_is(self: Any, method: str, answer: Any) -> Any:
+    return answer
+
+
+async def _error_as_it_is(tools: Any, ctx: Any, call: Any, error: Any) -> Any:
+    return error
+
+
+async def _all_passed(self: Any, server: Any, listed: Any, passed: Any) -> Any:
+    return frozenset(passed)
 
 
 def _nothing(*_: Any, **__: Any) -> Any:
@@ -98,6 +123,24 @@ TOOLS = (
         bad_definition,
         stand_in((ToolRoad.guard_definition, _definition_as_it_is)),
     ),
+    Protection(
+        "guards of questions of servers", with_talk, bad_question, stand_in((Conversation._from_server, _said_as_it_is))
+    ),
+    Protection("guards of notifications", with_talk, bad_note, stand_in((Conversation._from_server, _said_as_it_is))),
+    Protection(
+        "guards of answers to servers",
+        with_talk,
+        bad_words_of_a_person,
+        stand_in((Conversation._to_server, _answer_as_it_is)),
+    ),
+    Protection(
+        "guards of answers in later rounds",
+        with_talk,
+        bad_words_of_a_later_round,
+        stand_in((ToolRoad.guard_answers, _call_as_it_is)),
+    ),
+    Protection("guards of errors of servers", with_talk, bad_error, stand_in((error_passed, _error_as_it_is))),
+    Protection("pins of skills", with_tools, changed_skill, stand_in((Heads.approved, _all_passed))),
     Protection("audience of tokens", with_tools, token_for_another, stand_in((claims.check_audience, _nothing))),
     Protection(
         "sessions of their callers",

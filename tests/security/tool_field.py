@@ -29,10 +29,13 @@ TOOL = {"name": "act", "description": "Does it.", "inputSchema": {"type": "objec
 DONE = {"content": [{"type": "text", "text": "done"}]}
 PROMPT = {"name": "ask", "description": "Asks."}
 RESOURCE = {"uri": "note://one", "name": "one", "description": "A note."}
+SKILLS = "io.modelcontextprotocol/skills"
+SKILL = {"uri": "skill://pdf/SKILL.md", "frontmatter": {"name": "pdf", "description": "Reads."}, "resources": "dynamic"}
 LISTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "tools/list": ("tools", TOOL),
     "prompts/list": ("prompts", PROMPT),
     "resources/list": ("resources", RESOURCE),
+    "skills/list": ("skills", SKILL),
     "resources/templates/list": ("resourceTemplates", {"uriTemplate": "note://{name}", "name": "note"}),
 }
 ANSWERS: Mapping[str, Mapping[str, Any]] = {
@@ -68,6 +71,7 @@ class ScriptedServer:
     def _result(self, method: str) -> Mapping[str, Any]:
         if method == "server/discover":
             capabilities: dict[str, Any] = {"tools": {}, "prompts": {}, "resources": {}, "completions": {}}
+            capabilities["extensions"] = {SKILLS: {}}
             facts = {"supportedVersions": [VERSION], "capabilities": capabilities, "instructions": self.instructions}
             return {"resultType": "complete", "_meta": {SERVER_INFO: {"name": "scripted", "version": "1"}}, **facts}
         if method in LISTS:
@@ -134,12 +138,14 @@ async def scripted_agent() -> AsyncIterator[ScriptedAgent]:
 
 
 @asynccontextmanager
-async def mcp_client(running: TestGateway, path: str, mode: str, key: str = "") -> AsyncIterator[Client]:
+async def mcp_client(
+    running: TestGateway, path: str, mode: str, key: str = "", **callbacks: Any
+) -> AsyncIterator[Client]:
     """The SDK's client of a face of the gateway, in one of the eras (`auto` is modern)."""
     headers = {"authorization": f"Bearer {key or running.key}"}
     async with (
         httpx2.AsyncClient(headers=headers, timeout=30) as http,
-        Client(streamable_http_client(f"{running.url}{path}", http_client=http), mode=mode) as connected,
+        Client(streamable_http_client(f"{running.url}{path}", http_client=http), mode=mode, **callbacks) as connected,
     ):
         yield connected
 

@@ -11,6 +11,7 @@ from routeiq.errors import Errors
 from routeiq.plugins.compiled import Call
 from routeiq.request import gates
 from routeiq_sdk import Reject, Replace, RequestError
+from routeiq_sdk.values.verdict import MOST_NOTED
 
 ERRORS = Errors("1.109")
 
@@ -129,3 +130,12 @@ def test_a_refusal_becomes_the_error_that_its_client_sees() -> None:
     assert error.headers == {"x-a": "b", "retry-after": "1.5"}
     told = gates.refusal(Reject(429, "slow", retry_after=1.5, headers={"retry-after": "9"}))
     assert told.headers == {"retry-after": "9"}
+
+
+def test_what_only_changes_texts_fills_no_record_and_every_refusal_is_in_it(make_ctx) -> None:
+    ctx = make_ctx()
+    for _ in range(MOST_NOTED + 10):
+        gates.ruled(Call("p", "d", "guard_tool_result", print), ctx, Replace({}, "masked"))
+    gates.ruled(Call("p", "d", "guard_tool_result", print), ctx, Reject(400, "no"))
+    assert len(ctx.rulings) == MOST_NOTED + 1
+    assert ctx.rulings[-1].action == "reject"

@@ -175,6 +175,79 @@ async def test_guards_change_arguments_and_results_and_withhold_them(bench) -> N
     ]
 
 
+TALKER = """
+@hookimpl
+async def setup(self, gateway: Gateway) -> None:
+    self.gateway = gateway
+
+@hookimpl
+def register_routes(self, routes: Any) -> None:
+    routes.add("POST", "/tool/{name}", self.serve, access="key", summary="Call a tool", action="tool:call")
+
+async def serve(self, request: Any) -> HttpResponse:
+    from routeiq_sdk import RequestError
+    from routeiq_sdk.values.tools import ToolCall, ToolResult
+
+    body, ctx = request.json(), request.context
+
+    async def run(call: ToolCall) -> ToolResult:
+        note(f"ran {dict(call.answers)}")
+        for said in body.get("tells", ()):
+            try:
+                passed = await self.gateway.tools.guard_result(ctx, call, ToolResult({"method": "m", "params": said}))
+                note(f"told {passed.content['params']}")
+            except RequestError as error:
+                note(f"dropped {error.status}")
+        return ToolResult({"content": []})
+
+    call = ToolCall("mcp", "files", "act", {}, price=7, answers=body.get("answers", {}))
+    await self.gateway.tools.call(ctx, call, run)
+    return HttpResponse.json({})
+"""
+
+JUDGE = """
+@hookimpl
+async def guard_tool_call(self, ctx: Context, call: Any) -> Any:
+    note(f"judged {dict(call.arguments)}")
+    return Reject(400, "not that", type="guardrail_violation") if "bad" in str(call.arguments) else None
+
+@hookimpl
+async def guard_tool_result(self, ctx: Context, call: Any, result: Any) -> Any:
+    if "bad" in str(result.content):
+        return Reject(400, "withheld", type="guardrail_violation")
+    if "failing" in str(result.content):
+        raise OSError
+"""
+
+
+async def test_answers_of_a_caller_are_judged_before_the_server_is_asked_and_a_refusal_costs_nothing(bench) -> None:
+    gateway = await bench.serve({"caller": TALKER, "guard": JUDGE, "sink": SINK})
+    assert (await call(gateway, "act", answers={"q": {"content": "fine"}}))[0] == 200
+    status, body = await call(gateway, "act", answers={"q": {"content": "bad"}})
+    assert (status, body["error"]["message"]) == (400, "not that")
+    told = await events(bench, 3)
+    assert [(e["outcome"], e["cost"]) for e in told if "tool" in e] == [("ok", 7), ("refused", 0)]
+    assert [(e["stage"], e["action"]) for e in told if "guard" in e] == [("guard_tool_call", "reject")]
+    assert [line for line in bench.journal if not line.startswith("{")] == [
+        "judged {}",
+        "judged {'q': {'content': 'fine'}}",
+        "ran {'q': {'content': 'fine'}}",
+        "judged {}",
+        "judged {'q': {'content': 'bad'}}",
+    ]
+
+
+async def test_what_is_refused_or_cannot_be_judged_beside_a_result_is_in_the_record_of_the_call(bench) -> None:
+    gateway = await bench.serve({"caller": TALKER, "guard": JUDGE, "sink": SINK})
+    tells = [{"message": word} for word in ("fine", "bad", "failing", "bad")]
+    assert (await call(gateway, "act", tells=tells))[0] == 200
+    told = await events(bench, 4)
+    assert [event["outcome"] for event in told if "tool" in event] == ["ok"]
+    assert [event["action"] for event in told if "guard" in event] == ["reject", "fail", "reject"]
+    heard = [line for line in bench.journal if line.startswith(("told", "dropped"))]
+    assert heard == ["told {'message': 'fine'}", "dropped 400", "dropped 503", "dropped 400"]
+
+
 LEDGER = """
 @hookimpl
 async def reserve_tool_call(self, ctx: Context, call: Any, id: str) -> Any:

@@ -18,6 +18,7 @@ from routeiq.plugins.compiled import Call
 from routeiq.request.auth import conceal
 from routeiq.wires.body import Malformed
 from routeiq_sdk import Context, Event, Principal, Reject, Replace, RequestError, Ruling, Stop
+from routeiq_sdk.values.verdict import MOST_NOTED
 
 log = structlog.get_logger("routeiq.gates")
 
@@ -247,6 +248,8 @@ def ruled(call: Call, ctx: Context, objection: Reject | Replace | Stop) -> None:
     elif isinstance(objection, Stop):
         ruling = Ruling(call.hook, call.plugin, "stop", 0, objection.type)
     else:
+        if len(ctx.rulings) >= MOST_NOTED:
+            return  # a server that talks all the time has every word looked at, and fills no memory
         ruling = Ruling(call.hook, call.plugin, "replace", 0, objection.reason)
     ctx.rulings.append(ruling)
 

@@ -118,6 +118,8 @@ class ToolRoad:
                 code="tool_access_denied",
             )
         walk.call = call = await self.guard_call(ctx, call)
+        if call.answers:
+            walk.call = call = await self.guard_answers(ctx, call)
         if self._pipeline.reserve_tool_call:
             walk.reserved = True
             reject = await gates.any_objection(self._pipeline.reserve_tool_call, ctx, self._errors, call, walk.id)
@@ -131,9 +133,14 @@ class ToolRoad:
         return await self.guard_result(ctx, call, result)
 
     async def guard_call(self, ctx: Context, call: ToolCall) -> ToolCall:
-        """A call as the guards leave its arguments. Raises `RequestError`."""
+        """A call with its arguments as the guards leave them. Raises `RequestError`."""
         calls = self._pipeline.guard_tool_call
         return await gates.guarded(calls, ctx, self._errors, call, lambda asked, body: replace(asked, arguments=body))
+
+    async def guard_answers(self, ctx: Context, call: ToolCall) -> ToolCall:
+        """A call with its answers as the guards leave them. Raises `RequestError`."""
+        told = await self.guard_call(ctx, replace(call, arguments=call.answers, answers={}))
+        return replace(call, answers=told.arguments)
 
     async def guard_result(self, ctx: Context, call: ToolCall, result: ToolResult) -> ToolResult:
         """A result as the guards leave it. Raises `RequestError`."""

@@ -7,10 +7,15 @@ named here: words of the protocol, and binary data.
 from __future__ import annotations
 
 import json
+import re
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import accumulate
 from typing import Any
+
+from routeiq_sdk.guards.findings import Finding
 
 
 class Inside(Enum):
@@ -112,6 +117,11 @@ _CALL_BLOCKS = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
 _RESULT = "tool_result"
 _FREE = frozenset({"arguments", "tools"})
 _CALLS = frozenset({"arguments", "partial_json"})
+_DATA_URL = re.compile(r"data:[\w.+/;=-]{0,200};base64,")
+_BASE64 = re.compile(r"(?:[A-Za-z0-9+/=_-]{60,}+\r?\n)*+[A-Za-z0-9+/=_-]*+\s?")
+"""Binary data; words with anything between them are none, wherever they stand."""
+_OWN_DATA = frozenset({"structuredContent", "_meta", "inputRequests", "params", "error"})
+"""Where a result holds data of the server's own making: what it returns or asks, notifications, errors."""
 
 
 def read_request(body: Mapping[str, Any]) -> list[Passage]:
@@ -200,11 +210,11 @@ def _given(value: Any, path: Path, part: str) -> Iterator[Passage]:
         for number, entry in enumerate(value):
             yield from _given(entry, (*path, number), part)
     elif isinstance(value, Mapping):
-        if path[:1] in (("structuredContent",), ("_meta",)) and (keys := "\n".join(name for name in value if name)):
+        if path and path[0] in _OWN_DATA and (keys := "\n".join(name for name in value if name)):
             yield Passage(keys, (*path, Inside.KEYS), part)
         binary = "blob" if "blob" in value else "data" if value.get("type") in ("image", "audio") else None
         for name, entry in value.items():
-            if name != binary:
+            if name != binary or not isinstance(entry, str) or not _BASE64.fullmatch(entry):
                 yield from _given(entry, (*path, name), part)
 
 
@@ -215,12 +225,36 @@ def _part(name: str, part: str) -> str:
 
 
 def _string(text: str, path: Path, part: str) -> Iterator[Passage]:
-    if text.startswith("data:") and ";base64," in text[:200]:
+    head = _DATA_URL.match(text)
+    if head is not None and _BASE64.fullmatch(text, head.end()):
         return
     if part == "arguments" and path[-1] in _CALLS and (document := json_of(text)) is not None:
         yield from _walk(document, (*path, Inside.JSON), part)  # escapes would hide what the arguments say
         return
     yield Passage(text, path, part)
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The texts of the blocks of one result as who reads them all reads them: one after another, each on its own lines.
+    A text that is refused may be spread over them."""
+
+    passage: Passage
+    ends: tuple[int, ...]
+    """Where each block ends."""
+
+    @classmethod
+    def of(cls, passages: Sequence[Passage]) -> Joined | None:
+        """Of what `read_result` found; `None` when fewer than two blocks hold a text."""
+        blocks = [passage.text for passage in passages if passage.path[-1:] == ("text",) and not passage.fixed]
+        if len(blocks) < 2:
+            return None
+        ends = tuple(accumulate(len(text) + 1 for text in blocks))
+        return cls(Passage("\n".join(blocks), (), "tool_result"), ends)
+
+    def is_over(self, finding: Finding) -> bool:
+        """Whether a finding reaches from one block into another; what is inside of one is found there."""
+        return bisect_right(self.ends, finding.start) != bisect_right(self.ends, max(finding.start, finding.end - 1))
 
 
 def json_of(text: str) -> Any:

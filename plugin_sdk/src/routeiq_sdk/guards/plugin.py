@@ -15,6 +15,7 @@ from routeiq_sdk.filters import AsyncStreamFilter, Chain, StreamFilter
 from routeiq_sdk.gateway import Gateway
 from routeiq_sdk.guards.findings import Finding, Inspector, labels, replaced
 from routeiq_sdk.guards.passages import (
+    Joined,
     Passage,
     json_of,
     put,
@@ -38,7 +39,7 @@ from routeiq_sdk.hooks.marks import hookimpl
 from routeiq_sdk.plugin import Need, Plugin
 from routeiq_sdk.values.models import Deployment
 from routeiq_sdk.values.tools import ToolCall, ToolDefinition, ToolResult
-from routeiq_sdk.values.verdict import Reject, Replace, Ruling, Stop
+from routeiq_sdk.values.verdict import MOST_NOTED, Reject, Replace, Ruling, Stop
 
 APPLIED_HEADER = "x-litellm-applied-guardrails"
 THREAD_CHARS = 32 * 1024
@@ -309,7 +310,13 @@ class TextGuard(Plugin[C], Generic[C, O]):
             if enforced is not None and enforced not in rail.modes:
                 await self.look_on(ctx, rail, passages, what, hook)
                 continue
-            found = await self.judge(ctx, rail, passages, what)
+            joined = Joined.of(passages) if hook == "guard_tool_result" else None
+            found = await self.judge(ctx, rail, [*passages, joined.passage] if joined else passages, what)
+            if joined is not None:
+                *found, across = found
+                over = [finding for finding in across if finding.replacement is None and joined.is_over(finding)]
+                if over:
+                    return rail.reject(what, labels(over))
             flat = _flat(found)
             if not flat:
                 continue
@@ -347,6 +354,8 @@ class TextGuard(Plugin[C], Generic[C, O]):
         return Chain(filters)
 
     def _observed(self, ctx: Context, hook: str, findings: Sequence[Finding]) -> None:
+        if len(ctx.rulings) >= MOST_NOTED:
+            return
         plugin = self._gateway.plugin if self._gateway is not None else type(self).__name__
         ctx.rulings.append(Ruling(hook, plugin, "observe", 0, labels(findings)))
 

@@ -65,7 +65,8 @@ class ToolHooks:
         """Look at a tool call before it goes upstream: allow (`None`), change its arguments (`Replace`) or deny
         (`Reject`).
 
-        Fires for each MCP or A2A tool invocation. A failure denies.
+        Fires for each MCP or A2A tool invocation, and again for what the caller answers when the server asks: then the
+        arguments are the answers, by the questions' names. A failure denies.
         """
 
     @hook(failure="closed")
@@ -73,7 +74,8 @@ class ToolHooks:
         """Look at what a tool gave before the caller reads it: pass (`None`), change its content (`Replace`) or
         withhold it (`Reject`).
 
-        Fires once a result, also for one that says the tool failed. A failure withholds it.
+        Fires once a result, also for one that says the tool failed, and for each thing that the server says meanwhile:
+        questions, notifications and errors, in the forms that `ToolResult` names. A failure withholds it.
         """
 
     @hook(failure="closed")

@@ -199,6 +199,10 @@ class FakeTools:
         self.calls.append(call)
         return await run(call)
 
+    async def guard_call(self, ctx: Context, call: ToolCall) -> ToolCall:
+        """The call as it is."""
+        return call
+
     async def guard_result(self, ctx: Context, call: ToolCall, result: ToolResult) -> ToolResult:
         """The result as it is."""
         return result

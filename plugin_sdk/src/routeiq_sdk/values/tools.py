@@ -35,6 +35,9 @@ class ToolCall:
     `price` is what one call costs, in nano-USD. `aliases` are other names of the server and `groups` those that it is
     in, by which permissions may name it. `attributes` are facts for the record: the virtual server, the mode of
     delegation, the upstream's version of the protocol; never a secret.
+
+    `answers` are what the caller says to questions that the server asked in an earlier round, by the questions' names.
+    Guards see them as arguments of a call of their own.
     """
 
     protocol: str
@@ -45,11 +48,16 @@ class ToolCall:
     attributes: Mapping[str, str] = field(default_factory=dict)
     aliases: frozenset[str] = frozenset()
     groups: frozenset[str] = frozenset()
+    answers: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
     """What a call gave: `content` in the protocol's own form (an MCP `CallToolResult`, an A2A task or message).
+
+    What an MCP server says beside its result comes in these forms, in every era: `{"resultType": "input_required",
+    "inputRequests": {name: {"method", "params"}}}` for what it asks, `{"method", "params"}` for a notification,
+    `{"error": {"message", "data"}}` for an error.
 
     `is_error` says that the tool itself failed; the call as such went well.
     """
@@ -62,8 +70,8 @@ class ToolResult:
 class ToolDefinition:
     """What a server says of one of its tools: `definition` in the protocol's own form (an MCP `Tool`, an A2A skill).
 
-    What an MCP server says beside its tools comes under the name of a method: a prompt as `prompts/get`, a resource or
-    template as `resources/read`, its `instructions` as `server/discover`.
+    What an MCP server says beside its tools comes under the name of a method: a prompt as `prompts/get`, a resource,
+    template or skill as `resources/read`, its `instructions` and `serverInfo` as `server/discover`.
     """
 
     protocol: str
@@ -97,9 +105,14 @@ class ToolService(Protocol):
         Leaves one `routeiq.tool_call.v1`, however it ends. Raises `RequestError` for a refusal, and what `run` raised.
         """
 
+    async def guard_call(self, ctx: Context, call: ToolCall) -> ToolCall:
+        """What the caller says while a call is under way (an answer to what the server asks), as guards let it pass:
+        they see it as the arguments of `call`. Raises `RequestError` when a guard denied it."""
+
     async def guard_result(self, ctx: Context, call: ToolCall, result: ToolResult) -> ToolResult:
         """What a call gave, as guards let it pass, beside `call`: for a part of an answer that is sent before its end,
-        and for what is fetched later. Raises `RequestError` when a guard withheld it."""
+        for what a server asks or tells meanwhile, and for what is fetched later. Raises `RequestError` when a guard
+        withheld it."""
 
 
 class ToolServer(Protocol):

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+MOST_NOTED = 1_000
+"""Rulings of one request after which those that refuse nothing are left out of its record."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reject:

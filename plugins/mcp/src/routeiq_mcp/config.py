@@ -44,14 +44,14 @@ class VirtualServer(PluginConfig):
 
 
 class Pins(PluginConfig):
-    """What happens when a tool's definition is seen first, and how soon a change is noticed."""
+    """What happens when a tool's definition or a skill's head is seen first, and how soon a change is noticed."""
 
     first_sight: Literal["trust_first_use", "approve_all"] = Field(
         "trust_first_use",
         description="`trust_first_use`: what is seen first is approved. `approve_all`: an administrator approves it.",
     )
     recheck_seconds: float = Field(
-        300.0, ge=1, le=86_400, description="Age at which a call looks at the tool's definition again."
+        300.0, ge=1, le=86_400, description="Age at which a call or a reading looks at the definition again."
     )
 
 
@@ -59,7 +59,7 @@ class McpConfig(PluginConfig):
     """Settings of the mcp plugin."""
 
     virtual_servers: dict[str, VirtualServer] = Field({}, description="Named sets of tools, by name.")
-    pins: Pins = Field(Pins(), description="How definitions of tools are held fast.")
+    pins: Pins = Field(Pins(), description="How definitions of tools and skills are held fast.")
     list_seconds: float = Field(
         60.0, ge=0, le=86_400, description="How long lists of a server are kept that says nothing about it."
     )

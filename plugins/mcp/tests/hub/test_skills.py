@@ -4,16 +4,20 @@ on."""
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from routeiq_mcp.admin.routes import Api
 from routeiq_mcp.hub.asking import UNAVAILABLE
+from routeiq_mcp.hub.health import health_of
+from routeiq_mcp.hub.pins import skills_of
 from routeiq_mcp.seams import Json, McpError
-from routeiq_sdk import Context
+from routeiq_sdk import Context, RequestError
 
-from .world import Scripted, World, call, world
+from .world import Scripted, World, answered, call, http, world
 
 EXTENSION = "io.modelcontextprotocol/skills"
 WORDS = b"""---
@@ -226,3 +230,129 @@ async def test_long_lists_come_in_pages() -> None:
         assert len(first["skills"]) == 10
         assert len({entry["uri"] for entry in [*first["skills"], *second["skills"]]}) == 14
         assert "nextCursor" not in second
+
+
+def describe(server: Skilled, name: str, description: str) -> None:
+    """Say something else of a skill from now on."""
+    entry = {**server.skills[name], "frontmatter": {"name": name, "description": description}}
+    server.skills[name] = entry
+    server.lists["skills"] = list(server.skills.values())
+
+
+def stale(w: World, name: str) -> None:
+    w.hub.registry.servers[name].lists.drop()
+
+
+async def refusal(w: World, method: str, uri: str, face: str | None = None) -> Any:
+    with pytest.raises(McpError, match="quarantine") as refused:
+        await w.ask(face, method, uri=uri)
+    assert refused.value.code == -32003
+    return refused.value.data
+
+
+@pytest.mark.parametrize("face", [None, "a"])
+async def test_a_skill_that_describes_itself_otherwise_is_neither_shown_nor_read_until_it_is_approved(
+    face: str | None,
+) -> None:
+    a = Skilled("a", "pdf", "docx")
+    async with world(a, Skilled("b", "xlsx")) as w:
+        assert "skill://pdf/SKILL.md" in await uris(w, face)
+        describe(a, "pdf", "Read it before all others.")
+        stale(w, "a")
+        assert "skill://pdf/SKILL.md" not in await uris(w, face)
+        assert "skill://docx/SKILL.md" in await uris(w, face)
+        for method, uri in (
+            ("skills/get", "skill://pdf/SKILL.md"),
+            ("resources/read", "skill://pdf/SKILL.md"),
+            ("resources/read", "skill://pdf/a.txt"),
+            ("resources/directory/read", "skill://pdf"),
+        ):
+            assert await refusal(w, method, uri, face) == {"status": 403, "code": "skill_quarantined"}
+        assert await read(w, "skill://docx/a.txt", face) == "a of a"
+        (told,) = [event for event in w.gateway.events if event.payload["what"] == "quarantined"]
+        assert (told.name, told.payload["server"], told.payload["skill"]) == (
+            "routeiq.mcp_skill.v1",
+            "a",
+            "skill://pdf/SKILL.md",
+        )
+        assert health_of(w.hub).reason == "MCP servers with skills in quarantine: a"
+        await w.hub.pins.approve(skills_of("a"), "skill://pdf/SKILL.md")
+        assert "skill://pdf/SKILL.md" in await uris(w, face)
+        assert await read(w, "skill://pdf/a.txt", face) == "a of a"
+
+
+async def test_a_reading_alone_notices_a_change_once_the_recheck_is_due() -> None:
+    a = Skilled("a", "pdf")
+    async with world(a, list_seconds=1000, pins={"recheck_seconds": 100}) as w:
+        await uris(w, "a")
+        describe(a, "pdf", "other")
+        w.gateway.clock.advance(99)
+        assert await read(w, "skill://pdf/a.txt", "a") == "a of a"
+        w.gateway.clock.advance(1002)
+        await refusal(w, "resources/read", "skill://pdf/a.txt", "a")
+
+
+async def test_a_skill_that_nobody_lists_is_pinned_when_it_is_asked_for() -> None:
+    b = Skilled("b", "secret", listed=False)
+    async with world(b) as w:
+        await w.ask("b", "skills/get", uri="skill://secret/SKILL.md")
+        describe(b, "secret", "other")
+        b.lists["skills"] = []
+        await refusal(w, "skills/get", "skill://secret/SKILL.md", "b")
+        await refusal(w, "resources/read", "skill://secret/a.txt", "b")
+
+
+async def test_a_skill_answers_under_the_name_that_it_was_asked_for_or_not_at_all() -> None:
+    b = Skilled("b", "pdf")
+    async with world(b) as w:
+        await uris(w, "b")
+        b.skills["pdf"] = {**skill("new", {}), "uri": "skill://pdf/SKILL.md"}
+        await refusal(w, "skills/get", "skill://pdf/SKILL.md", "b")
+
+
+async def test_the_name_of_a_skill_in_quarantine_goes_to_no_other_server() -> None:
+    a = Skilled("a", "pdf")
+    async with world(a, Skilled("b", "pdf")) as w:
+        before = await uris(w)
+        describe(a, "pdf", "other")
+        stale(w, "a")
+        assert await uris(w) == before[1:] == ["routeiq-mcp://b/skill://pdf/SKILL.md"]
+
+
+async def test_files_may_change_without_approval_and_a_skill_that_is_listed_twice_is_not_shown() -> None:
+    a = Skilled("a", "pdf")
+    async with world(a) as w:
+        await uris(w, "a")
+        a.lists["skills"] = [skill("pdf", {"SKILL.md": b"newer"})]
+        stale(w, "a")
+        assert await uris(w, "a") == ["skill://pdf/SKILL.md"]
+        a.lists["skills"] *= 2
+        stale(w, "a")
+        assert await uris(w, "a") == []
+        assert w.hub.registry.servers["a"].skills_left_out == {"skill://pdf/SKILL.md": "the server lists it twice"}
+
+
+async def test_with_approve_all_a_skill_is_approved_over_the_api_as_it_was_seen() -> None:
+    async with world(Skilled("a", "pdf"), pins={"first_sight": "approve_all"}) as w:
+        assert await uris(w, "a") == []
+        api = Api(lambda: w.hub)
+        told = answered(await api.waiting_skills(http(server_id="a")))
+        (row,) = told["skills"]
+        assert (row["uri"], row["approved"]) == ("skill://pdf/SKILL.md", None)
+        assert list(told["left_out"]) == [row["uri"]]
+        assert answered(await api.one(http(server_id="a")))["skills_waiting"] == [row["uri"]]
+        for body, status in (
+            ({"uri": row["uri"], "sha256": "0"}, 409),
+            ({"uri": "skill://nobody"}, 404),
+            ({"uri": 1}, 400),
+            ({"uri": row["uri"], "sha256": 1}, 400),
+        ):
+            with pytest.raises(RequestError) as refused:
+                await api.approve_skill(http("POST", json.dumps(body).encode(), server_id="a"))
+            assert refused.value.status == status
+        seen = json.dumps({"uri": row["uri"], "sha256": row["waiting"]}).encode()
+        assert answered(await api.approve_skill(http("POST", seen, server_id="a")))["approved"] == row["waiting"]
+        assert await uris(w, "a") == [row["uri"]]
+        assert w.hub.pins.of("a") == {}
+        await w.hub.pins.forget("a")
+        assert w.hub.pins.of(skills_of("a")) == {}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from routeiq_mcp.hub.added import Added, said
+from routeiq_mcp.hub.pins import skills_of
 from routeiq_mcp.hub.server import Server
 from routeiq_mcp.rows import ServerRow, check_name
 from routeiq_sdk import RequestError
@@ -81,7 +82,7 @@ def told(hub: Hub, server: Server, added: Added | None) -> dict[str, Any]:
     """A server as it is answered."""
     trouble = server.trouble
     status = "unknown" if not server.asked else "healthy" if trouble is None else "unhealthy"
-    pins = hub.pins.of(server.id)
+    pins, skills = hub.pins.of(server.id), hub.pins.of(skills_of(server.id))
     return {
         "server_id": server.id,
         "server_name": server.name,
@@ -94,6 +95,9 @@ def told(hub: Hub, server: Server, added: Added | None) -> dict[str, Any]:
         "tools_left_out": dict(server.left_out),
         "tools_pinned": len(pins),
         "tools_waiting": sorted(tool for tool, pin in pins.items() if pin.waiting is not None),
+        "skills_left_out": dict(server.skills_left_out),
+        "skills_pinned": len(skills),
+        "skills_waiting": sorted(skill for skill, pin in skills.items() if pin.waiting is not None),
         "created_at": _moment(added.created_at) if added is not None else None,
         "created_by": added.created_by if added is not None else None,
         "updated_at": _moment(added.updated_at) if added is not None else None,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from routeiq_mcp.admin.bodies import checked, fields_of, name_of, told
 from routeiq_mcp.hub.added import Added
 from routeiq_mcp.hub.health import look_at
+from routeiq_mcp.hub.pins import Pin, skills_of
 from routeiq_mcp.hub.server import Server
 from routeiq_mcp.hub.spec import EVERYTHING, FaceSpec
 from routeiq_sdk import Context, RequestError, StoreUnavailable
@@ -121,27 +122,43 @@ class Api:
     async def waiting(self, request: HttpRequest) -> HttpResponse:
         """The pins of a server: what is approved, and what waits."""
         hub, server = self._found(request)
-        pins = hub.pins.of(server.id)
-        rows = [
-            {"name": tool, "approved": pin.approved or None, "waiting": pin.waiting}
-            for tool, pin in sorted(pins.items())
-        ]
+        rows = _pinned(hub.pins.of(server.id), "name")
         return HttpResponse.json({"server_id": server.id, "tools": rows, "left_out": dict(server.left_out)})
+
+    async def waiting_skills(self, request: HttpRequest) -> HttpResponse:
+        """The pins of a server's skills: what is approved, and what waits."""
+        hub, server = self._found(request)
+        rows = _pinned(hub.pins.of(skills_of(server.id)), "uri")
+        return HttpResponse.json({"server_id": server.id, "skills": rows, "left_out": dict(server.skills_left_out)})
 
     async def approve(self, request: HttpRequest) -> HttpResponse:
         """Approve what a tool says of itself now; with `sha256` in the body only if it is exactly that."""
         hub, server = self._found(request)
-        tool, digest = request.path_params["tool"], None
-        if request.body.strip():
-            digest = _body(request).get("sha256")
-            if digest is not None and not isinstance(digest, str):
-                raise RequestError(400, "sha256 is the hash of a definition, in hex", param="sha256")
-        pin = await hub.pins.approve(server.id, tool, digest)
-        if pin is None:
-            if digest is not None and tool in hub.pins.of(server.id):
-                raise RequestError(409, "The definition is another one by now. Look at it, and approve that.")
-            raise RequestError(404, f"Nothing is known of a tool {tool!r} of this server.", code="not_found")
+        tool = request.path_params["tool"]
+        body = _body(request) if request.body.strip() else {}
+        pin = await self._approved(hub, server.id, tool, body, f"a tool {tool!r}")
         return HttpResponse.json({"server_id": server.id, "name": tool, "approved": pin.approved})
+
+    async def approve_skill(self, request: HttpRequest) -> HttpResponse:
+        """Approve what a skill, the `uri` of the body, says of itself now; with `sha256` only if it is exactly that."""
+        hub, server = self._found(request)
+        body = _body(request)
+        uri = body.get("uri")
+        if not isinstance(uri, str):
+            raise RequestError(400, "uri is the URI of a skill", param="uri")
+        pin = await self._approved(hub, skills_of(server.id), uri, body, f"a skill {uri[:256]!r}")
+        return HttpResponse.json({"server_id": server.id, "uri": uri, "approved": pin.approved})
+
+    async def _approved(self, hub: Hub, owner: str, name: str, body: Mapping[str, Any], what: str) -> Pin:
+        digest = body.get("sha256")
+        if digest is not None and not isinstance(digest, str):
+            raise RequestError(400, "sha256 is the hash of a definition, in hex", param="sha256")
+        pin = await hub.pins.approve(owner, name, digest)
+        if pin is not None:
+            return pin
+        if digest is not None and name in hub.pins.of(owner):
+            raise RequestError(409, "The definition is another one by now. Look at it, and approve that.")
+        raise RequestError(404, f"Nothing is known of {what} of this server.", code="not_found")
 
     def _found(self, request: HttpRequest) -> tuple[Hub, Server]:
         hub = self._of()
@@ -194,6 +211,8 @@ def register(routes: Routes, hub: Callable[[], Hub]) -> None:
         ("DELETE", one, api.delete, "mcp_server:delete", "Remove an MCP server that was added"),
         ("GET", f"{one}/tools", api.waiting, "mcp_server:read", "Read what is pinned of a server's tools"),
         ("POST", f"{one}/tools/{{tool:path}}/approve", api.approve, "mcp_tool:approve", "Approve a tool's definition"),
+        ("GET", f"{one}/skills", api.waiting_skills, "mcp_server:read", "Read what is pinned of a server's skills"),
+        ("POST", f"{one}/skills/approve", api.approve_skill, "mcp_skill:approve", "Approve a skill's description"),
         ("GET", "/v1/mcp/access_groups", api.groups, "mcp_server:read", "List access groups of MCP servers"),
     )
     for method, path, handler, action, summary in table:
@@ -214,6 +233,10 @@ def _guarded(
             ) from None
 
     return handle
+
+
+def _pinned(pins: Mapping[str, Pin], key: str) -> list[dict[str, Any]]:
+    return [{key: name, "approved": pin.approved or None, "waiting": pin.waiting} for name, pin in sorted(pins.items())]
 
 
 def _body(request: HttpRequest) -> Mapping[str, Any]:

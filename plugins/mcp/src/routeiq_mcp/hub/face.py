@@ -17,7 +17,7 @@ from routeiq_mcp.hub.skills import METHODS, Skills
 from routeiq_mcp.hub.spec import FaceSpec
 from routeiq_mcp.hub.things import COMPLETE, GET, PROMPTS, READ, RESOURCES, TEMPLATES, Things
 from routeiq_mcp.hub.tools import LIST, Tools
-from routeiq_mcp.hub.walking import Walking, call_of
+from routeiq_mcp.hub.walking import Walking, call_of, without_envelope
 from routeiq_mcp.seams import Json, McpError, Peer, ServerFacts
 from routeiq_sdk import Context, Gateway
 from routeiq_sdk.values.tools import ToolCall, ToolResult
@@ -97,11 +97,11 @@ class HubFace:
     async def _extension(self, ctx: Context, method: str, params: Json, peer: Peer) -> Json:
         """A method of an extension goes to the server that has the extension."""
         server = await self._server_of(ctx, method)
-        call = call_of(self.spec, server, method, {name: told for name, told in params.items() if name != "_meta"})
+        call = call_of(self.spec, server, method, without_envelope(params), params)
 
         async def run(allowed: ToolCall) -> ToolResult:
             asked = {**params, **allowed.arguments}
-            return ToolResult(await self._parts.walking.ask(ctx, server, method, asked, peer))
+            return ToolResult(await self._parts.walking.ask(ctx, server, method, asked, peer, allowed))
 
         return await self._parts.walking.call(ctx, server, call, run)
 

@@ -68,11 +68,15 @@ class Facts:
         """The instructions: the operator's as they are, else the server's as guards let them pass."""
         return server.instructions or await self._looking.instructions(ctx, server, facts.instructions)
 
+    async def asked(self, ctx: Context, server: Server) -> ServerFacts:
+        """What one server says now."""
+        return await self._looking.facts(ctx, server)
+
     async def of_server(self, ctx: Context, server: Server) -> ServerFacts:
         """What one server is. Kept for a while, unless it may tell each caller something else."""
         if server.known_facts is not None and not server.per_caller and self._clock.monotonic() < server.facts_until:
             return server.known_facts
-        facts = await server.upstream.facts(ctx)
+        facts = await self.asked(ctx, server)
         server.known_facts = facts
         server.facts_until = self._clock.monotonic() + _KEPT_SECONDS
         return facts

@@ -27,6 +27,7 @@ def health_of(hub: Hub) -> Health:
         _sentence("away", [server.name for server in servers if server.trouble is not None]),
         _sentence("added and not served", list(hub.faults)),
         _sentence("with tools in quarantine", [s.name for s in servers if QUARANTINED in s.left_out.values()]),
+        _sentence("with skills in quarantine", [s.name for s in servers if QUARANTINED in s.skills_left_out.values()]),
         _sentence("with tools that cannot be offered", [s.name for s in servers if _faulty(s)]),
     ]
     reasons = [sentence for sentence in told if sentence]
@@ -37,7 +38,7 @@ async def look_at(hub: Hub, ctx: Context, server: Server) -> str | None:
     """Ask a server what it is, as the caller of `ctx`; why that failed, `None` when it did not."""
     now = hub.gateway.clock.now_ns
     try:
-        server.known_facts = await server.upstream.facts(ctx)
+        server.known_facts = await hub.parts.facts.asked(ctx, server)
     except ConsentNeeded as error:
         return reason_of(error)
     except (McpError, RouteIQError, OSError, TimeoutError) as error:

@@ -18,6 +18,7 @@ from routeiq_mcp.hub.catalog import Catalogs
 from routeiq_mcp.hub.face import Parts
 from routeiq_mcp.hub.faces import HubFaces
 from routeiq_mcp.hub.facts import Facts
+from routeiq_mcp.hub.heads import Heads
 from routeiq_mcp.hub.limits import Limits
 from routeiq_mcp.hub.listening import CHANGED, Listening
 from routeiq_mcp.hub.looking import Looking
@@ -55,14 +56,15 @@ class Hub:
         catalogs, walking = Catalogs(gateway, self.pins), Walking(gateway, Limits(gateway))
         remembered, looking = Remembered(), Looking(gateway)
         bounds: dict[str, Any] = {"page": config.page_size, "recheck": config.pins.recheck_seconds}
+        heads = Heads(self.pins, config.pins.recheck_seconds)
         facts = Facts(gateway.clock, looking)
-        things = Things(gateway, walking, looking, facts, remembered, **bounds)
+        things = Things(gateway, walking, looking, facts, remembered, heads, **bounds)
         self.parts = Parts(
             gateway=gateway,
             catalogs=catalogs,
             tools=Tools(gateway, catalogs, self.pins, walking, remembered, **bounds),
             things=things,
-            skills=Skills(gateway, things, facts, walking, page=config.page_size),
+            skills=Skills(gateway, things, facts, walking, heads, page=config.page_size),
             facts=facts,
             walking=walking,
             listening=Listening(config.listeners),

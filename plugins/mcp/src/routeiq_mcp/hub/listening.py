@@ -87,6 +87,7 @@ class Listening:
                         changed = CHANGED.get(method)
                         for listed in changed[1] if changed is not None else ():
                             server.lists.drop(listed)
+                        params = _plain(method, params)
                         uri = params.get("uri")
                         if method == UPDATED and isinstance(uri, str) and uri in names:
                             params = {**params, "uri": names[uri]}
@@ -109,6 +110,13 @@ def asked_for(method: str, params: Json, wanted: Json) -> bool:
     if method == UPDATED:
         return params.get("uri") in (wanted.get("resourceSubscriptions") or ())
     return True  # of an extension: the server was asked for it
+
+
+def _plain(method: str, params: Json) -> Json:
+    """What a notification is there to say; no server talks to a model beside it."""
+    if method == UPDATED:
+        return {"uri": params.get("uri")}
+    return {} if method in CHANGED else params
 
 
 def part_of(wanted: Json, uris: Sequence[str]) -> dict[str, Any]:

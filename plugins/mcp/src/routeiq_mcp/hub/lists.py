@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from routeiq_mcp.hub.conversation import heard_of_itself
 from routeiq_mcp.seams import Era, Json, McpError, Peer, Upstream
 from routeiq_sdk import Context
 from routeiq_sdk.gateway import Clock
 from routeiq_sdk.values.delegation import ConsentNeeded
+from routeiq_sdk.values.tools import ToolService
 
 INTERNAL = -32603
 KEYS: Mapping[str, str] = {
@@ -59,6 +61,13 @@ class Listed:
     until: float
     ttl_ms: int
     private: bool
+    raw: tuple[Json, ...] | None = None
+    """What the server itself told, where guards changed it."""
+
+    @property
+    def told(self) -> tuple[Json, ...]:
+        """The server's own words."""
+        return self.entries if self.raw is None else self.raw
 
     def left_ms(self, now: float) -> int:
         """How long clients may keep it."""
@@ -86,8 +95,9 @@ class Keeping:
 class Lists:
     """The lists of one server."""
 
-    def __init__(self, upstream: Upstream, clock: Clock, keeping: Keeping) -> None:
+    def __init__(self, upstream: Upstream, clock: Clock, keeping: Keeping, tools: Callable[[], ToolService]) -> None:
         self._upstream = upstream
+        self._tools = tools
         self._clock = clock
         self._keeping = keeping
         self._kept: OrderedDict[tuple[str, str], Listed] = OrderedDict()
@@ -161,7 +171,8 @@ class Lists:
         cursor: str | None = None
         for _ in range(_MOST_PAGES):
             params: dict[str, Any] = {"cursor": cursor} if cursor is not None else {}
-            result = await self._upstream.request(ctx, method, params, SILENT)
+            asking = self._upstream.request(ctx, method, params, SILENT)
+            result = await heard_of_itself(self._tools(), ctx, self._upstream.name, method, asking)
             page = result.get(KEYS[method])
             if not isinstance(page, list | tuple):
                 raise McpError(INTERNAL, f"server {self._upstream.name} answered {method} without {KEYS[method]}")

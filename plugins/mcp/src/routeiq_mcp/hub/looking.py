@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
+from routeiq_mcp.hub.conversation import heard_of_itself
 from routeiq_mcp.hub.server import PROTOCOL, Server
-from routeiq_mcp.seams import Json
+from routeiq_mcp.seams import Json, ServerFacts
 from routeiq_sdk import Context, Gateway, RequestError
 from routeiq_sdk.values.tools import ToolDefinition
 
@@ -47,6 +50,17 @@ class Looking:
             self._lists[key] = (entries, result)
             _bounded(self._lists, _LISTS)
         return result
+
+    async def facts(self, ctx: Context, server: Server) -> ServerFacts:
+        """What a server says of itself, with its names and titles as guards let them pass. Raises what the server
+        raises, in words that they let pass."""
+        asking = server.upstream.facts(ctx)
+        facts = await heard_of_itself(self._gateway.tools, ctx, server.name, "server/discover", asking)
+        if not facts.info:
+            return facts
+        told, _ = await self._look(ctx, server, "server/discover", {"serverInfo": facts.info})
+        info = told.get("serverInfo") if told is not None else None
+        return replace(facts, info=info if isinstance(info, Mapping) else {})
 
     async def instructions(self, ctx: Context, server: Server, text: str | None) -> str | None:
         """Instructions for models, if a guard does not refuse them."""

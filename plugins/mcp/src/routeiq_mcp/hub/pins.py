@@ -1,4 +1,5 @@
-"""Definitions of tools, held fast: what was seen first (or approved) is offered, what changed waits in quarantine.
+"""Definitions of tools and heads of skills, held fast: what was seen first (or approved) is offered, what changed waits
+in quarantine.
 
 A pin is a hash; definitions themselves are not kept, and no caller is named.
 """
@@ -23,11 +24,17 @@ _TRIES = 3
 _MOST = 50_000
 _NONE: Mapping[str, Pin] = {}
 FirstSight = Literal["trust_first_use", "approve_all"]
+_SKILLS = "skills#"
+
+
+def skills_of(server: str) -> str:
+    """The name under which the pins of a server's skills are kept; those of its tools are kept under its id."""
+    return f"{_SKILLS}{server}"
 
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """What is known of one tool: the hash that is approved (`""`: none yet), and the one that waits for approval."""
+    """What is known of one tool or skill: the hash that is approved (`""`: none yet), and the one that waits."""
 
     approved: str
     waiting: str | None = None
@@ -106,7 +113,8 @@ class Pins:
 
     async def forget(self, server: str) -> None:
         """The server is gone: its pins with it."""
-        for key in [key for key in self.kept.records if key.rpartition("#")[0] == server]:
+        owners = (server, skills_of(server))
+        for key in [key for key in self.kept.records if key.rpartition("#")[0] in owners]:
             await self.kept.remove(key)
 
     async def _write(self, server: str, news: Mapping[str, Pin]) -> None:
@@ -132,10 +140,13 @@ class Pins:
         return whole
 
     def _tell(self, what: str, server: str, tool: str, digest: str) -> None:
+        kind = "skill" if server.startswith(_SKILLS) else "tool"
+        server = server.removeprefix(_SKILLS)
         if what == "quarantined":
-            log.warning("a tool is not what was approved: it is hidden until approved", server=server, tool=tool)
-        payload = {"what": what, "server": server, "tool": tool, "definition_sha256": digest}
-        self._gateway.emit(Event("routeiq.mcp_tool.v1", self._gateway.clock.now_ns(), payload))
+            told = {"server": server, kind: tool}
+            log.warning(f"a {kind} is not what was approved: it is hidden until approved", **told)
+        payload = {"what": what, "server": server, kind: tool, "definition_sha256": digest}
+        self._gateway.emit(Event(f"routeiq.mcp_{kind}.v1", self._gateway.clock.now_ns(), payload))
 
 
 def _sharded(tools: Iterable[str]) -> Iterable[tuple[str, Sequence[str]]]:

@@ -50,6 +50,8 @@ class Server:
     trouble: Trouble | None = None
     left_out: Mapping[str, str] = field(default_factory=dict)
     """Tools of the last list that are not offered, with the reason."""
+    skills_left_out: Mapping[str, str] = field(default_factory=dict)
+    """Skills of the last list that are not shown, with the reason."""
     known_facts: ServerFacts | None = None
     facts_until: float = 0.0
     asked: bool = False

@@ -13,6 +13,7 @@ from typing import Any
 from routeiq_mcp.hub.asking import METHOD_NOT_FOUND, UNAVAILABLE, Missing, caching
 from routeiq_mcp.hub.cursors import INVALID, page_of
 from routeiq_mcp.hub.facts import Facts
+from routeiq_mcp.hub.heads import SKILL_MD, Heads
 from routeiq_mcp.hub.manifests import EXTENSION, LIST, files_of
 from routeiq_mcp.hub.server import Server
 from routeiq_mcp.hub.spec import FaceSpec
@@ -25,7 +26,6 @@ from routeiq_sdk.values.tools import ToolCall, ToolResult
 
 SKILL, FOLDER = "skills/get", "resources/directory/read"
 METHODS = frozenset({LIST, SKILL, FOLDER})
-_SKILL_MD = "/SKILL.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,14 @@ class Shown:
 class Skills:
     """What a face has of skills."""
 
-    def __init__(self, gateway: Gateway, things: Things, facts: Facts, walking: Walking, *, page: int) -> None:
+    def __init__(
+        self, gateway: Gateway, things: Things, facts: Facts, walking: Walking, heads: Heads, *, page: int
+    ) -> None:
         self._gateway = gateway
         self._things = things
         self._facts = facts
         self._walking = walking
+        self._heads = heads
         self._page = page
 
     async def answer(self, ctx: Context, face: FaceSpec, method: str, params: Json, peer: Peer) -> Json:
@@ -89,13 +92,19 @@ class Skills:
         found: list[Shown] = []
         seen: set[str] = set()
         for server, listed in answers.found:
+            uris = {str(entry.get("uri")) for entry in listed.entries}
+            approved = await self._heads.approved(server, listed, uris)
+            for entry in listed.entries:
+                if entry.get("uri") not in approved:  # its name stays its own
+                    taken.update((uri, server.name) for uri in _uris(entry) if uri not in taken)
+            shown = [entry for entry in listed.entries if entry.get("uri") in approved]
             try:
-                entries = await self._guarded(ctx, face, server, listed.entries)
+                entries = await self._guarded(ctx, face, server, shown)
             except RequestError as error:
                 missing.append(Missing(server.name, error.message))
                 continue
             for entry in entries:
-                uris = {str(entry.get("uri")), *files_of(entry)}
+                uris = _uris(entry)
                 renamed = any(taken.get(uri, server.name) != server.name for uri in uris)
                 told = _renamed(entry, server) if renamed else entry
                 if not isinstance(entry.get("uri"), str) or told["uri"] in seen:
@@ -110,7 +119,7 @@ class Skills:
         """Names and descriptions are read by models, so guards see them first."""
         if server.source == "gateway" or not entries:
             return entries
-        call = call_of(face, server, LIST, {})
+        call = call_of(face, server, LIST, {}, {})
         result = await self._gateway.tools.guard_result(ctx, call, ToolResult({"skills": list(entries)}))
         skills = result.content.get("skills")
         return [entry for entry in skills if isinstance(entry, Mapping)] if isinstance(skills, list | tuple) else ()
@@ -122,7 +131,7 @@ class Skills:
             return [told]
         found, _ = await self._shown(ctx, face)
         for each in found:
-            root = str(each.entry["uri"]).removesuffix(_SKILL_MD)
+            root = str(each.entry["uri"]).removesuffix(SKILL_MD)
             inside = uri == root or uri.startswith(f"{root}/")
             if not each.renamed and (uri == each.entry["uri"] if method == SKILL else inside):
                 return [(each.server, uri)]
@@ -140,11 +149,16 @@ class Skills:
     async def _ask(
         self, ctx: Context, face: FaceSpec, server: Server, method: str, params: Json, uri: str, own: str, peer: Peer
     ) -> Json:
-        call = call_of(face, server, method, {"uri": own})
+        call = call_of(face, server, method, {"uri": own}, params)
 
         async def run(allowed: ToolCall) -> ToolResult:
             asked = {**params, **allowed.arguments}
-            return ToolResult(await self._walking.ask(ctx, server, method, asked, peer))
+            told = await self._walking.ask(ctx, server, method, asked, peer, allowed)
+            if method == SKILL:
+                await self._heads.check(server, str(asked["uri"]), told.get("skill"))
+            else:
+                await self._heads.check_reading(ctx, server, str(asked["uri"]))
+            return ToolResult(told)
 
         result = await self._walking.call(ctx, server, call, run)
         if method == SKILL:
@@ -157,6 +171,10 @@ class Skills:
         if own == uri or not isinstance(children, list | tuple):
             return result
         return {**result, "resources": [_shown_child(child, server) for child in children]}
+
+
+def _uris(entry: Json) -> set[str]:
+    return {str(entry.get("uri")), *files_of(entry)}
 
 
 def _renamed(entry: Json, server: Server) -> dict[str, Any]:

@@ -162,4 +162,4 @@ def _lists(
         most_entries=config.most_entries,
         private_lists=config.private_lists,
     )
-    return Lists(upstream, gateway.clock, keeping)
+    return Lists(upstream, gateway.clock, keeping, lambda: gateway.tools)

@@ -13,6 +13,7 @@ from typing import Any
 from routeiq_mcp.hub.asking import UNAVAILABLE, Answers, ask_all, caching
 from routeiq_mcp.hub.cursors import INVALID, page_of
 from routeiq_mcp.hub.facts import Facts
+from routeiq_mcp.hub.heads import Heads
 from routeiq_mcp.hub.lists import KEYS, Listed
 from routeiq_mcp.hub.looking import Looking
 from routeiq_mcp.hub.manifests import LIST as SKILLS
@@ -21,7 +22,7 @@ from routeiq_mcp.hub.policy import SEPARATOR
 from routeiq_mcp.hub.server import Server
 from routeiq_mcp.hub.spec import FaceSpec
 from routeiq_mcp.hub.uris import Remembered, matches, named, shown
-from routeiq_mcp.hub.walking import Walking, call_of
+from routeiq_mcp.hub.walking import Walking, call_of, without_envelope
 from routeiq_mcp.seams import Json, McpError, Peer
 from routeiq_sdk import Context, Gateway
 from routeiq_sdk.values.tools import ToolCall, ToolResult
@@ -42,6 +43,7 @@ class Things:
         looking: Looking,
         facts: Facts,
         remembered: Remembered,
+        heads: Heads,
         *,
         page: int,
         recheck: float,
@@ -53,6 +55,7 @@ class Things:
         self._page = page
         self._recheck = recheck
         self._remembered = remembered
+        self._heads = heads
 
     async def list(self, ctx: Context, face: FaceSpec, method: str, params: Json) -> Json:
         """A page of resources, templates or prompts."""
@@ -108,10 +111,11 @@ class Things:
             raise McpError(INVALID, "completion/complete needs ref: a prompt's name or a resource's uri")
         if method not in await self._walking.permitted(ctx, server, (method,)):
             raise McpError(INVALID, "there is no such prompt or resource")
-        call = call_of(face, server, COMPLETE, {name: told for name, told in asked.items() if name != "_meta"})
+        call = call_of(face, server, COMPLETE, without_envelope(asked), asked)
 
         async def run(allowed: ToolCall) -> ToolResult:
-            return ToolResult(await self._walking.ask(ctx, server, COMPLETE, {**asked, **allowed.arguments}, peer))
+            given = {**asked, **allowed.arguments}
+            return ToolResult(await self._walking.ask(ctx, server, COMPLETE, given, peer, allowed))
 
         return await self._walking.call(ctx, server, call, run)
 
@@ -212,13 +216,14 @@ class Things:
         peer: Peer,
     ) -> Json:
         """The road of a tool call, for what is no tool."""
-        call = call_of(face, server, method, told)
+        call = call_of(face, server, method, told, params)
 
         async def run(allowed: ToolCall) -> ToolResult:
             asked = {**params, **allowed.arguments}
-            read = await self._walking.ask(ctx, server, method, asked, peer)
+            read = await self._walking.ask(ctx, server, method, asked, peer, allowed)
             if method == READ:
                 await check_file(ctx, server, str(asked["uri"]), read, self._facts)
+                await self._heads.check_reading(ctx, server, str(asked["uri"]))
             return ToolResult(read)
 
         result = await self._walking.call(ctx, server, call, run)
@@ -231,7 +236,7 @@ def _names(entry: Json, uri: str) -> bool:
 
 
 def _with(listed: Listed, entries: tuple[Json, ...]) -> Listed:
-    return replace(listed, entries=entries)
+    return replace(listed, entries=entries, raw=listed.entries)
 
 
 def _renamed(result: Json, own: str, uri: str) -> Json:

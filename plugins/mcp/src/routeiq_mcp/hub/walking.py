@@ -10,7 +10,9 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any
 
+from routeiq_mcp.hub.conversation import ANSWERS, INPUT, Conversation, answers_in, heard
 from routeiq_mcp.hub.limits import Limits
+from routeiq_mcp.hub.lists import Silent
 from routeiq_mcp.hub.server import PROTOCOL, Server
 from routeiq_mcp.hub.spec import FaceSpec
 from routeiq_mcp.seams import Json, McpError, Peer
@@ -19,6 +21,7 @@ from routeiq_sdk import Context, Gateway, RequestError
 from routeiq_sdk.values.tools import ToolCall, ToolResult
 
 Run = Callable[[ToolCall], Awaitable[ToolResult]]
+_STATE = "requestState"
 
 
 class Walking:
@@ -47,10 +50,31 @@ class Walking:
                     if error is refusal and error.status == 403:
                         raise refused(error) from None
                     raise
-            return (await self._gateway.tools.call(ctx, call, run)).content
+            return await self._called(ctx, call, run)
 
-    async def ask(self, ctx: Context, server: Server, method: str, params: Json, peer: Peer) -> Json:
-        """Ask the server itself, and note how it is doing."""
+    async def _called(self, ctx: Context, call: ToolCall, run: Run) -> Json:
+        """A call with its guards. The state that a question carries is read by its server alone, so they do not see it:
+        to them it would look like a secret."""
+        tools = self._gateway.tools
+        states: dict[str, Any] = {}
+
+        async def asked(allowed: ToolCall) -> ToolResult:
+            result = await heard(tools, ctx, allowed, run(allowed))
+            if result.content.get("resultType") == INPUT and _STATE in result.content:
+                content = dict(result.content)
+                states[_STATE] = content.pop(_STATE)
+                return replace(result, content=content)
+            return result
+
+        content = (await tools.call(ctx, call, asked)).content
+        return {**content, **states} if content.get("resultType") == INPUT else content
+
+    async def ask(self, ctx: Context, server: Server, method: str, params: Json, peer: Peer, allowed: ToolCall) -> Json:
+        """Ask the server itself, in the course of the call that guards `allowed`, and note how it is doing."""
+        if ANSWERS in params:
+            params = {**params, ANSWERS: allowed.answers}
+        if not isinstance(peer, Silent):  # nobody is there who would read what the server says meanwhile
+            peer = Conversation(peer, self._gateway.tools, ctx, allowed, params)
         try:
             result = await server.upstream.request(ctx, method, params, peer)
         except Exception as error:
@@ -67,8 +91,11 @@ def refused(error: RequestError) -> McpError:
     return McpError(codes.REFUSED, error.message, {"status": error.status, "code": error.code})
 
 
-def call_of(face: FaceSpec, server: Server, tool: str, arguments: Mapping[str, Any], *, price: int = 0) -> ToolCall:
-    """A call of a tool (or method) through a face, as the road of tool calls takes it."""
+def call_of(
+    face: FaceSpec, server: Server, tool: str, arguments: Mapping[str, Any], params: Json, *, price: int = 0
+) -> ToolCall:
+    """A call of a tool (or method) through a face, as the road of tool calls takes it; `params` are those of the
+    client's request. Raises `McpError` for answers that are none."""
     return ToolCall(
         PROTOCOL,
         server.name,
@@ -78,7 +105,13 @@ def call_of(face: FaceSpec, server: Server, tool: str, arguments: Mapping[str, A
         attributes=_attributes(face, server),
         aliases=server.aliases,
         groups=server.groups,
+        answers=answers_in(params),
     )
+
+
+def without_envelope(params: Json) -> dict[str, Any]:
+    """Params as arguments of a call: what guards see of them in another place is left out."""
+    return {name: told for name, told in params.items() if name not in ("_meta", ANSWERS, _STATE)}
 
 
 def _attributes(face: FaceSpec, server: Server) -> dict[str, str]:
