@@ -217,7 +217,7 @@ def _event(ctx: Context, walk: _Walk, outcome: Outcome, kind: str | None) -> Too
         span_id=new_span_id(),
         parent_span_id=trace.span_id if ctx.asked is not None else trace.parent_span_id,
         sampled=trace.sampled,
-        attributes=call.attributes,
+        attributes={**call.attributes, **call.learned},
     )
 
 

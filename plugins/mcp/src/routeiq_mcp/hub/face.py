@@ -97,11 +97,13 @@ class HubFace:
     async def _extension(self, ctx: Context, method: str, params: Json, peer: Peer) -> Json:
         """A method of an extension goes to the server that has the extension."""
         server = await self._server_of(ctx, method)
-        call = call_of(self.spec, server, method, {name: told for name, told in params.items() if name != "_meta"})
+        call = call_of(
+            self.spec, server, method, {name: told for name, told in params.items() if name != "_meta"}, peer
+        )
 
         async def run(allowed: ToolCall) -> ToolResult:
             asked = {**params, **allowed.arguments}
-            return ToolResult(await self._parts.walking.ask(ctx, server, method, asked, peer))
+            return ToolResult(await self._parts.walking.ask(ctx, server, method, asked, peer, allowed))
 
         return await self._parts.walking.call(ctx, server, call, run)
 

@@ -6,6 +6,7 @@ A pin is a hash; definitions themselves are not kept, and no caller is named.
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -14,7 +15,9 @@ import orjson
 import structlog
 
 from routeiq_mcp.hub.kept import Kept
-from routeiq_sdk import Event, Gateway, StoreUnavailable
+from routeiq_sdk import Gateway, StoreUnavailable
+from routeiq_sdk.events import McpToolV1
+from routeiq_sdk.events.contract import moment
 
 log = structlog.get_logger("routeiq.mcp")
 
@@ -131,11 +134,19 @@ class Pins:
                 whole &= await self.kept.put(key, _written({**known, **fitting}), expected=raw)
         return whole
 
-    def _tell(self, what: str, server: str, tool: str, digest: str) -> None:
+    def _tell(self, what: Literal["quarantined", "approved"], server: str, tool: str, digest: str) -> None:
         if what == "quarantined":
             log.warning("a tool is not what was approved: it is hidden until approved", server=server, tool=tool)
-        payload = {"what": what, "server": server, "tool": tool, "definition_sha256": digest}
-        self._gateway.emit(Event("routeiq.mcp_tool.v1", self._gateway.clock.now_ns(), payload))
+        now = self._gateway.clock.now_ns()
+        event = McpToolV1(
+            what=what,
+            server=server,
+            tool=tool,
+            definition_sha256=digest,
+            event_id=f"pin-{uuid.uuid4().hex}",
+            timestamp_utc=moment(now),
+        )
+        self._gateway.emit(event.event(now))
 
 
 def _sharded(tools: Iterable[str]) -> Iterable[tuple[str, Sequence[str]]]:

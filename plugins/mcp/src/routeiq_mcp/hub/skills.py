@@ -13,6 +13,7 @@ from typing import Any
 from routeiq_mcp.hub.asking import METHOD_NOT_FOUND, UNAVAILABLE, Missing, caching
 from routeiq_mcp.hub.cursors import INVALID, page_of
 from routeiq_mcp.hub.facts import Facts
+from routeiq_mcp.hub.lists import SILENT
 from routeiq_mcp.hub.manifests import EXTENSION, LIST, files_of
 from routeiq_mcp.hub.server import Server
 from routeiq_mcp.hub.spec import FaceSpec
@@ -110,7 +111,7 @@ class Skills:
         """Names and descriptions are read by models, so guards see them first."""
         if server.source == "gateway" or not entries:
             return entries
-        call = call_of(face, server, LIST, {})
+        call = call_of(face, server, LIST, {}, SILENT)
         result = await self._gateway.tools.guard_result(ctx, call, ToolResult({"skills": list(entries)}))
         skills = result.content.get("skills")
         return [entry for entry in skills if isinstance(entry, Mapping)] if isinstance(skills, list | tuple) else ()
@@ -140,11 +141,11 @@ class Skills:
     async def _ask(
         self, ctx: Context, face: FaceSpec, server: Server, method: str, params: Json, uri: str, own: str, peer: Peer
     ) -> Json:
-        call = call_of(face, server, method, {"uri": own})
+        call = call_of(face, server, method, {"uri": own}, peer)
 
         async def run(allowed: ToolCall) -> ToolResult:
             asked = {**params, **allowed.arguments}
-            return ToolResult(await self._walking.ask(ctx, server, method, asked, peer))
+            return ToolResult(await self._walking.ask(ctx, server, method, asked, peer, allowed))
 
         result = await self._walking.call(ctx, server, call, run)
         if method == SKILL:

@@ -105,10 +105,11 @@ class Things:
             raise McpError(INVALID, "completion/complete needs ref: a prompt's name or a resource's uri")
         if method not in await self._walking.permitted(ctx, server, (method,)):
             raise McpError(INVALID, "there is no such prompt or resource")
-        call = call_of(face, server, COMPLETE, {name: told for name, told in asked.items() if name != "_meta"})
+        call = call_of(face, server, COMPLETE, {name: told for name, told in asked.items() if name != "_meta"}, peer)
 
         async def run(allowed: ToolCall) -> ToolResult:
-            return ToolResult(await self._walking.ask(ctx, server, COMPLETE, {**asked, **allowed.arguments}, peer))
+            asking = {**asked, **allowed.arguments}
+            return ToolResult(await self._walking.ask(ctx, server, COMPLETE, asking, peer, allowed))
 
         return await self._walking.call(ctx, server, call, run)
 
@@ -208,11 +209,11 @@ class Things:
         peer: Peer,
     ) -> Json:
         """The road of a tool call, for what is no tool."""
-        call = call_of(face, server, method, told)
+        call = call_of(face, server, method, told, peer)
 
         async def run(allowed: ToolCall) -> ToolResult:
             asked = {**params, **allowed.arguments}
-            read = await self._walking.ask(ctx, server, method, asked, peer)
+            read = await self._walking.ask(ctx, server, method, asked, peer, allowed)
             if method == READ:
                 await check_file(ctx, server, str(asked["uri"]), read)
             return ToolResult(read)

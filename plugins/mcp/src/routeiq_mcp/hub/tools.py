@@ -103,13 +103,15 @@ class Tools:
         if arguments is not None and not isinstance(arguments, Mapping):
             raise McpError(INVALID, "arguments of a tool are an object")
         server, tool = await self._owner(ctx, face, name)
-        call = call_of(face, server, tool, arguments or {}, price=server.policy.price_of(tool))
+        call = call_of(
+            face, server, tool, arguments or {}, peer, method="tools/call", price=server.policy.price_of(tool)
+        )
 
         async def run(allowed: ToolCall) -> ToolResult:
             asked = {**params, "name": tool}
             if arguments is not None or allowed.arguments:
                 asked["arguments"] = allowed.arguments
-            result = await self._walking.ask(ctx, server, "tools/call", asked, peer)
+            result = await self._walking.ask(ctx, server, "tools/call", asked, peer, allowed)
             return ToolResult(result, is_error=bool(result.get("isError")))
 
         result = await self._walking.call(ctx, server, call, run)
