@@ -231,6 +231,8 @@ from routeiq_sdk import *
 from routeiq_sdk.values.http import HttpResponse
 from routeiq_sdk.values.tools import ToolCall, ToolResult
 
+FACTS = {"session_sha256": "aa" * 8, "request_id": "7", "protocol_version": "2025-11-25"}
+
 class Fixture(Plugin[PluginConfig]):
     @hookimpl
     async def setup(self, gateway):
@@ -242,9 +244,11 @@ class Fixture(Plugin[PluginConfig]):
 
     async def invoke(self, ctx, protocol, arguments):
         async def run(call):
+            call.learned.update(upstream_transport="tcp", upstream_request_id="41")
             return ToolResult({"content": [{"type": "text", "text": "the result is s3cret"}]})
 
-        return await self.gateway.tools.call(ctx, ToolCall(protocol, "weather", "forecast", arguments), run)
+        call = ToolCall(protocol, "weather", "forecast", arguments, attributes=FACTS)
+        return await self.gateway.tools.call(ctx, call, run)
 
     async def serve(self, request):
         told = request.json()
@@ -285,6 +289,10 @@ async def test_calls_in_a_whole_gateway_are_in_the_callers_trace(
             assert response.status == 200, await response.text()
     await otlp_collector.until(lambda: len(otlp_collector.spans) == 3)
     server, client, agent = otlp_collector.spans
+    inbound, outbound = told(server.attributes), told(client.attributes)
+    assert (inbound["mcp.session.id"], inbound["jsonrpc.request.id"]) == ("aa" * 8, "7")
+    assert (outbound["network.transport"], outbound["jsonrpc.request.id"]) == ("tcp", "41")
+    assert "mcp.session.id" not in outbound
     assert [span.trace_id.hex() for span in (server, client, agent)] == [TRACE] * 3
     assert server.parent_span_id.hex() == agent.parent_span_id.hex() == CALLER
     assert client.parent_span_id == server.span_id
