@@ -211,7 +211,7 @@ class Connections:
                 home=HOME,
             )
             return page("Nothing to answer", text, status=404)
-        if Owner.of(visitor.principal).user != asked.owner.user:
+        if not is_asked(visitor, asked):
             await self._refuse(request, visitor, _SOMEBODY_ELSE)
             text = markup(
                 '<p class="warning">This page asks somebody else. If somebody sent you this link, they may have wanted '
@@ -254,6 +254,11 @@ class Connections:
 
     def _now(self) -> int:
         return self._now_ns() // 10**9
+
+
+def is_asked(visitor: Visitor, question: Question) -> bool:
+    """Whether a question asks this visitor, and nobody else who has its link."""
+    return Owner.of(visitor.principal).user == question.owner.user
 
 
 def _list(rows: Sequence[Kept], asked: Sequence[Question], csrf: Markup, now: int) -> Markup:
