@@ -23,6 +23,7 @@ from routeiq_sdk.events import (
     SignInV1,
     ToolCallV1,
     ToolSessionV1,
+    UserV1,
     events_of,
 )
 from routeiq_sdk.testing.fakes import make_record
@@ -212,6 +213,9 @@ def samples() -> Iterator[Contract]:
         event_id="connection-1",
         timestamp_utc="2026-01-01T00:00:00.000Z",
         user="ada",
+    )
+    yield UserV1(
+        event_id="user-1", timestamp_utc="2026-01-01T00:00:00.000Z", what="blocked", user="ada", by="default_user_id"
     )
 
 

@@ -17,6 +17,7 @@ from routeiq_sdk.events.sign_in import SignInV1
 from routeiq_sdk.events.tool_call import ToolCallV1
 from routeiq_sdk.events.tool_session import ToolSessionV1
 from routeiq_sdk.events.usage import UsageV1
+from routeiq_sdk.events.user import UserV1
 
 __all__ = [
     "CONTRACTS",
@@ -34,5 +35,6 @@ __all__ = [
     "ToolCallV1",
     "ToolSessionV1",
     "UsageV1",
+    "UserV1",
     "events_of",
 ]
