@@ -39,7 +39,11 @@ FACTS: Mapping[str, str] = {
 
 @dataclass(slots=True, kw_only=True)
 class ToolCallV1(Contract, name="routeiq.tool_call.v1"):
-    """One invocation of one tool. Arguments are told by their names and a digest, never by their values."""
+    """One invocation of one tool. Arguments are told by their names and a digest, never by their values.
+
+    Of what is no tool, `attributes` name what was asked for: a prompt by its name, a resource by the plain part of its
+    URI.
+    """
 
     event_id: str
     """Unique."""
