@@ -108,3 +108,36 @@ def test_models_without_end_take_no_room_without_end() -> None:
 def test_figures_survive_the_way_between_workers() -> None:
     live, _ = added(streamed(10.0))
     assert merged([orjson.loads(orjson.dumps(live.figures()))]) == merged([live.figures()])
+
+
+def test_calls_of_tools_are_counted_by_their_server() -> None:
+    live, clock = added()
+    for outcome, milliseconds in (
+        ("ok", 10.0),
+        ("ok", 10.0),
+        ("tool_error", 900.0),
+        ("timeout", 900.0),
+        ("failed", 1.0),
+    ):
+        live.add_call("wiki", outcome, milliseconds)
+    live.add_call("wiki", "refused", None)
+    live.add_call("planner", "refused", None)
+    told = merged([live.figures(), live.figures()])
+    assert told["requests_per_second"] == 0.0
+    assert list(told["tools"]) == ["wiki", "planner"]
+    wiki = told["tools"]["wiki"]
+    assert (wiki["calls_per_second"], wiki["errors"], wiki["refused"]) == (1.2, 6, 2)
+    assert 10.0 <= wiki["duration_ms"]["p50"] <= 12.6
+    assert wiki["duration_ms"]["p95"] >= 900
+    assert told["tools"]["planner"]["duration_ms"] == {"p50": None, "p95": None}
+    clock.advance(60)
+    assert merged([live.figures()])["tools"] == {}
+
+
+def test_servers_without_end_take_no_room_without_end() -> None:
+    live, _ = added()
+    for number in range(300):
+        live.add_call(f"s{number}", "ok", 1.0)
+    servers = live.figures()["servers"]
+    assert 200 <= len(servers) <= 201
+    assert sum(told["requests"] for told in servers.values()) == 300

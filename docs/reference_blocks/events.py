@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from reference_blocks.tables import code, paragraph, table
-from routeiq_sdk.events import CONTRACTS
+from routeiq_sdk.events import CONTRACTS, ToolCallV1
+from routeiq_sdk.events.tool_call import FACTS
 
 
 def events() -> str:
@@ -26,6 +27,9 @@ def _section(name: str) -> Iterator[str]:
     for title, definition in schema.get("$defs", {}).items():
         yield f"**{title}**: {paragraph(definition.get('description', ''))}\n"
         yield _fields(definition)
+    if name == ToolCallV1.NAME:
+        yield "**attributes**: what the gateway's own adapters tell, as far as it is known.\n"
+        yield table(("name", "meaning"), ((code(fact), meaning) for fact, meaning in FACTS.items()))
 
 
 def _fields(schema: dict[str, Any]) -> str:

@@ -14,7 +14,19 @@ import jsonschema
 import pytest
 
 from routeiq_sdk import Candidate, Decision, Outcome, Record, Ruling, TraceContext, Usage
-from routeiq_sdk.events import CONTRACTS, AdminV1, Contract, SignInV1, ToolCallV1, events_of
+from routeiq_sdk.events import (
+    CONTRACTS,
+    AdminV1,
+    ConnectionV1,
+    Contract,
+    McpSkillV1,
+    McpToolV1,
+    SignInV1,
+    ToolCallV1,
+    ToolSessionV1,
+    UserV1,
+    events_of,
+)
 from routeiq_sdk.testing.fakes import make_record
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "reference" / "schemas"
@@ -173,6 +185,46 @@ def samples() -> Iterator[Contract]:
         arguments_sha256="0" * 64,
         outcome="ok",
         latency_ms=12.5,
+    )
+    yield ToolSessionV1(
+        event_id="session-1",
+        timestamp_utc="2026-01-01T00:00:00.000Z",
+        protocol="mcp",
+        side="server",
+        server="weather",
+        session_sha256="0" * 16,
+        protocol_version="2025-11-25",
+        transport="tcp",
+        duration_ms=1500.0,
+        ended_by="client",
+        principal="key-1",
+    )
+    yield McpToolV1(
+        what="quarantined",
+        server="weather",
+        tool="forecast",
+        definition_sha256="0" * 64,
+        event_id="pin-1",
+        timestamp_utc="2026-01-01T00:00:00.000Z",
+    )
+    yield McpSkillV1(
+        what="approved",
+        server="weather",
+        skill="skill://forecast/SKILL.md",
+        definition_sha256="0" * 64,
+        event_id="pin-2",
+        timestamp_utc="2026-01-01T00:00:00.000Z",
+    )
+    yield ConnectionV1(
+        what="connected",
+        upstream="mcp:weather",
+        principal="key-1",
+        event_id="connection-1",
+        timestamp_utc="2026-01-01T00:00:00.000Z",
+        user="ada",
+    )
+    yield UserV1(
+        event_id="user-1", timestamp_utc="2026-01-01T00:00:00.000Z", what="blocked", user="ada", by="default_user_id"
     )
 
 

@@ -89,7 +89,8 @@ async def with_tools(bed: Bed) -> None:
         "people": {},
     }
     row = {"url": url, "transport": "http"}
-    bed.running = await bed.start({"model_list": [], "mcp_servers": {"s": row}, "routeiq": {"plugins": plugins}})
+    block = {"plugins": plugins, "egress": {"allow": ["127.0.0.0/8"]}}  # the canary is a webhook, too
+    bed.running = await bed.start({"model_list": [], "mcp_servers": {"s": row}, "routeiq": block})
 
 
 def _server(bed: Bed) -> ScriptedServer:

@@ -6,14 +6,18 @@ from typing import Any
 
 from routeiq.request.tool_road import ToolRoad
 from routeiq_a2a.forwarding.tasks import Tasks
+from routeiq_a2a.push.hooks import Hook
 from routeiq_mcp.door.seal import Seal
 from routeiq_mcp.hub.conversation import Conversation, error_passed
 from routeiq_mcp.hub.heads import Heads
 from routeiq_mcp.hub.pins import Pins
+from routeiq_oauth.delegation.consent import began
+from routeiq_oauth.pages.connections import is_asked
 from routeiq_oauth.resource import claims
 from routeiq_oauth.vault import keyring
 
 from .attacks import nothing_runs
+from .attacks_on_links import answer_of_another, question_of_another, webhook_of_another
 from .attacks_on_tools import (
     bad_arguments,
     bad_definition,
@@ -89,6 +93,10 @@ def _nobody(*_: Any) -> Any:
     return b""
 
 
+def _yes(*_: Any, **__: Any) -> Any:
+    return True
+
+
 async def _yes_awaited(*_: Any, **__: Any) -> bool:
     return True
 
@@ -149,5 +157,8 @@ TOOLS = (
         stand_in((Seal.close, _closed_for_all), (Seal.open, _opened_by_all)),
     ),
     Protection("tasks of their callers", with_tools, task_of_another, stand_in((Tasks.is_owned, _yes_awaited))),
+    Protection("questions to their person", with_tools, question_of_another, stand_in((is_asked, _yes))),
+    Protection("answers to their browser", with_tools, answer_of_another, stand_in((began, _yes))),
+    Protection("webhooks by their secret", with_tools, webhook_of_another, stand_in((Hook.proves, _yes))),
     Protection("grants in their rows", nothing_runs, row_of_another, stand_in((keyring._bound, _nobody))),
 )

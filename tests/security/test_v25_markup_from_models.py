@@ -62,6 +62,9 @@ async def test_the_terminal_view_shows_names_and_obeys_none(govern: Govern) -> N
         "requests_per_second": 1.0, "share": 1.0, "errors": 1, "attempts": 1, "cost_usd_per_hour": 0.0,
         "first_token_ms": {"p50": 1.0, "p95": 1.0},
     }  # fmt: skip
+    told["tools"][EVIL] = {
+        "calls_per_second": 1.0, "errors": 1, "refused": 1, "duration_ms": {"p50": 1.0, "p95": 1.0},
+    }  # fmt: skip
     told["unwell"], told["hook_errors"] = [EVIL], {EVIL: 1}
     told["refused"], told["strategies"] = {EVIL: 1}, {EVIL: 2}
     out = io.StringIO()

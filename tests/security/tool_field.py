@@ -99,7 +99,7 @@ class ScriptedAgent:
             "description": self.description,
             "version": "1",
             "supportedInterfaces": [interface],
-            "capabilities": {},
+            "capabilities": {"pushNotifications": True},
             "defaultInputModes": ["text/plain"],
             "defaultOutputModes": ["text/plain"],
             "skills": [skill],
@@ -150,10 +150,11 @@ async def mcp_client(
         yield connected
 
 
-async def say(running: TestGateway, *parts: Mapping[str, Any], key: str = "") -> tuple[int, str]:
+async def say(running: TestGateway, *parts: Mapping[str, Any], key: str = "", **configuration: Any) -> tuple[int, str]:
     """Send a message to the agent `actor`; status and body of the answer."""
     message = {"messageId": "m-1", "role": "ROLE_USER", "parts": list(parts)}
-    body = {"jsonrpc": "2.0", "id": 1, "method": "SendMessage", "params": {"message": message}}
+    params = {"message": message, "configuration": configuration}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "SendMessage", "params": params}
     headers = {"A2A-Version": "1.0", "authorization": f"Bearer {key or running.key}"}
     async with running.session.post("/a2a/actor", json=body, headers=headers) as response:
         return response.status, (await response.read()).decode()

@@ -264,7 +264,7 @@ def _assemble(
         fan_out.put(event, committed=True)
         await gates.commit(pipeline.commit, event, errors, ctx)
 
-    tools = ToolRoad(pipeline, errors, commit, fan_out.put, shared.background)
+    tools = ToolRoad(pipeline, errors, commit, fan_out.put, shared.background, shared.live.add_call)
     services = Services(
         pipeline=pipeline,
         errors=errors,

@@ -259,6 +259,16 @@ def test_an_idle_gateway_is_drawn_too() -> None:
         assert told in text
 
 
+def test_tools_are_drawn_where_some_are_called() -> None:
+    assert "tools of" not in drawn()
+    server = {"calls_per_second": 2.5, "errors": 3, "refused": 4, "duration_ms": {"p50": 12.0, "p95": None}}
+    text = drawn(tools=dict.fromkeys(("wiki", "\x1b[2Jgone", *(f"s{number}" for number in range(8))), server))
+    (line,) = [line.split() for line in text.splitlines() if line.startswith("wiki")]
+    assert line == ["wiki", "2.5", "3", "4", "12", "ms", "-"]
+    assert "\x1b" not in text
+    assert "and 2 more" in text
+
+
 def test_names_that_clients_made_up_are_shown_as_they_are() -> None:
     model = {"requests_per_second": 1.0, "share": 0.5, "errors": 0, "attempts": 1, "cost_usd_per_hour": 0.0}
     model["first_token_ms"] = {"p50": 1.0, "p95": None}

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from a2a.types import GetTaskRequest, ListTasksRequest
 
+from routeiq_sdk.events.tool_call import FACTS
+
 from .clients import connected, everything, message, words
 from .test_cards import plain, rpc
 
@@ -119,5 +121,18 @@ async def test_a_message_leaves_one_record_that_tells_no_text(run_agent, open_ga
     assert sorted(each["outcome"] for each in told) == ["ok", "ok", "refused", "tool_error"]
     for each in told:
         assert (each["protocol"], each["server"], each["tool"]) == ("a2a", "echo", "message/send")
-        assert each["attributes"]["delegation"] == "none"
+        facts = each["attributes"]
+        assert facts.keys() <= FACTS.keys()
+        assert (facts["delegation"], facts["protocol_version"], facts["agent_version"]) == ("none", "1.0", "7.1")
+        assert (facts["upstream_transport"], facts["upstream_address"]) == ("tcp", "127.0.0.1")
+        assert facts["agent_id"]
+    wire = [(each["attributes"]["method"], each["attributes"].get("task_state")) for each in told]
+    assert sorted(wire, key=str) == [
+        ("SendMessage", "TASK_STATE_COMPLETED"),
+        ("SendMessage", "TASK_STATE_FAILED"),
+        ("SendMessage", None),
+        ("SendStreamingMessage", "TASK_STATE_COMPLETED"),
+    ]
+    known = {each["attributes"].get("task_id"): each["attributes"].get("conversation_id") for each in told}
+    assert known[task.id] == task.context_id
     assert "private" not in json.dumps(told)

@@ -10,6 +10,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from routeiq_oidc.scim.changes import Changes
 from routeiq_oidc.scim.errors import ScimError
 from routeiq_oidc.scim.paths import ENTERPRISE, GROUP, USER, Path, parse_filter, parse_path
 from routeiq_sdk import PluginError
@@ -256,8 +257,21 @@ async def test_groups_are_listed_replaced_and_deleted(scim: httpx.AsyncClient, d
 
 
 async def test_a_user_deleted_or_deactivated_is_out_at_once(
-    scim: httpx.AsyncClient, running: TestGateway, issuer: Issuer, directory: MemoryDirectory
+    scim: httpx.AsyncClient,
+    running: TestGateway,
+    issuer: Issuer,
+    directory: MemoryDirectory,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    told: list[tuple[str, str]] = []
+    announce = Changes.announce
+
+    async def noted(self: Changes, what: str, id: str) -> None:
+        told.append((what, id))
+        await announce(self, what, id)
+
+    monkeypatch.setattr(Changes, "announce", noted)
+
     async def call(sub: str) -> int:
         headers = {"authorization": f"Bearer {issuer.token(sub=sub)}"}
         async with running.session.get("/v1/models", headers=headers) as response:
@@ -271,6 +285,8 @@ async def test_a_user_deleted_or_deactivated_is_out_at_once(
     assert (await scim.delete(f"/Users/{bob['id']}")).status_code == 204
     assert await call("00u2") == 401, "a token does not create again whom provisioning deleted"
     assert set(directory.users) == {ann["id"]}
+    # What whoever keeps something for users lets go of it by.
+    assert told[2:] == [("user.deactivated", ann["id"]), ("user.deleted", bob["id"])]
     await made(scim, userName="bob", externalId="00u2")
     assert await call("00u2") == 200
 

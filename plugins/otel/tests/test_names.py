@@ -19,6 +19,7 @@ def constants(module: str) -> set[str]:
 
 def published() -> set[str]:
     groups = ("gen_ai", "mcp", "http", "error", "server", "client", "user", "enduser", "service", "host", "process")
+    groups += ("jsonrpc", "rpc", "network")
     return set().union(*(constants(f"_incubating.attributes.{group}_attributes") for group in groups))
 
 
@@ -62,7 +63,7 @@ def test_metrics_have_the_conventions_units() -> None:
         for made in [make(meter)]
     }
     ours = {each.name: each.unit for each in Instruments(10).histograms if each.name in published}
-    assert len(ours) == 7
+    assert len(ours) == 9
     assert ours == {name: published[name] for name in ours}
 
 

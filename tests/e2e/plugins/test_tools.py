@@ -88,6 +88,18 @@ async def test_a_call_runs_and_leaves_one_event_without_its_values(bench) -> Non
     assert event["arguments_sha256"] == hashlib.sha256(b'{"path":"/etc/motd"}').hexdigest()
 
 
+async def test_the_live_view_counts_calls_by_their_server_also_without_a_sink(bench) -> None:
+    gateway = await bench.serve({"caller": CALLER, "permit": PERMIT})
+    for tool in ("read", "failing", "broken", "write"):
+        await call(gateway, tool)
+    status, _, told = await ask(gateway, "GET", "/routeiq/v1/live")
+    assert status == 200
+    files = told["tools"]["files"]
+    assert files["calls_per_second"] > 0
+    assert (files["errors"], files["refused"]) == (2, 1)
+    assert files["duration_ms"]["p50"] > 0
+
+
 @pytest.mark.parametrize(("tool", "outcome", "status"), [("failing", "tool_error", 200), ("broken", "failed", 500)])
 async def test_how_a_call_ended_is_told(bench, tool, outcome, status) -> None:
     gateway = await bench.serve({"caller": CALLER, "sink": SINK})

@@ -62,7 +62,7 @@ class Away(Exception):
 @click.option("--once", is_flag=True, help="Print one look and end.")
 @click.option("--json", "as_json", is_flag=True, help="One line of JSON a look.")
 def top(url: str, key: str | None, path: Path | None, interval: float, once: bool, as_json: bool) -> None:
-    """Watch a running gateway: requests, first tokens, cost, models, refusals, breakers."""
+    """Watch a running gateway: requests, first tokens, cost, models, tools, refusals, breakers."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise click.UsageError("--url is the address of the gateway, such as http://127.0.0.1:4000")

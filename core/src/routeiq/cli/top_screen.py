@@ -5,7 +5,7 @@ Where they come from is the command's business.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -14,6 +14,7 @@ from rich.text import Text
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _MOST_ROWS = 15
+_MOST_SERVERS = 8
 _LONGEST_NAME = 48
 
 
@@ -52,6 +53,7 @@ def screen(told: Mapping[str, Any], url: str) -> RenderableType:
         Text(""),
         _models(told["models"]),
         Text(""),
+        *_tools(told.get("tools") or {}),
         _counts(told),
     )
 
@@ -77,6 +79,28 @@ def _models(models: Mapping[str, Any]) -> Table:
     if not models:
         table.add_row(Text("no request in the last minute", style="dim"))
     return table
+
+
+def _tools(servers: Mapping[str, Any]) -> Sequence[RenderableType]:
+    """Nothing where no tool is called: most gateways have none. One of an earlier version does not tell them."""
+    if not servers:
+        return ()
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("tools of", no_wrap=True, max_width=_LONGEST_NAME)
+    for name in ("calls/s", "errors", "refused", "duration p50", "p95"):
+        table.add_column(name, justify="right")
+    for name, told in list(servers.items())[:_MOST_SERVERS]:
+        table.add_row(
+            _plain(name),
+            f"{told['calls_per_second']:.1f}",
+            Text(str(told["errors"]), style="red" if told["errors"] else ""),
+            Text(str(told["refused"]), style="yellow" if told["refused"] else ""),
+            _ms(told["duration_ms"]["p50"]),
+            _ms(told["duration_ms"]["p95"]),
+        )
+    if len(servers) > _MOST_SERVERS:
+        table.add_row(Text(f"and {len(servers) - _MOST_SERVERS} more", style="dim"))
+    return table, Text("")
 
 
 def _counts(told: Mapping[str, Any]) -> Table:

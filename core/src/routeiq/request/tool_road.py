@@ -33,6 +33,10 @@ Run = Callable[[ToolCall], Awaitable[ToolResult]]
 _NUMBER = "routeiq.request.tool_road"
 
 
+def _uncounted(server: str, outcome: Outcome, milliseconds: float | None) -> None:
+    """Where no live view counts calls."""
+
+
 class ToolRoad:
     """Implements the SDK's `ToolService` for one runtime."""
 
@@ -43,12 +47,14 @@ class ToolRoad:
         commit: Commit,
         emit: Callable[[Event], None],
         background: Background,
+        count: Callable[[str, Outcome, float | None], None] = _uncounted,
     ) -> None:
         self._pipeline = pipeline
         self._errors = errors
         self._commit = commit
         self._emit = emit
         self._background = background
+        self._count = count
         self._told = bool(pipeline.commit or pipeline.emit)
 
     async def permitted(
@@ -153,6 +159,7 @@ class ToolRoad:
         """Settle and record. Raises `RequestError` when a record that must be durable could not be written."""
         if walk.reserved:
             self._background.spawn(f"settle {walk.id}", lambda: self._settle(ctx, walk, outcome))
+        self._count(walk.call.server, outcome, walk.milliseconds if walk.called is not None else None)
         if not self._told:
             return
         self._tell_guards(ctx, walk)
@@ -200,6 +207,12 @@ class _Walk:
         self.reserved = False
         self.called: float | None = None
 
+    @property
+    def milliseconds(self) -> float:
+        """From the call to its end, or until now."""
+        ended = self.ended if self.ended is not None else time.perf_counter()
+        return round((ended - self.started) * 1000, 3)
+
 
 def _event(ctx: Context, walk: _Walk, outcome: Outcome, kind: str | None) -> ToolCallV1:
     call, principal, trace = walk.call, ctx.identified, ctx.trace
@@ -216,7 +229,7 @@ def _event(ctx: Context, walk: _Walk, outcome: Outcome, kind: str | None) -> Too
         arguments_sha256=hashlib.sha256(_canonical(call.arguments)).hexdigest(),
         outcome=outcome,
         error_type=kind,
-        latency_ms=round((ended - walk.started) * 1000, 3),
+        latency_ms=walk.milliseconds,
         principal=principal.id if principal is not None else None,
         user=principal.user if principal is not None else None,
         team=principal.team if principal is not None else None,
@@ -227,7 +240,7 @@ def _event(ctx: Context, walk: _Walk, outcome: Outcome, kind: str | None) -> Too
         span_id=new_span_id(),
         parent_span_id=trace.span_id if ctx.asked is not None else trace.parent_span_id,
         sampled=trace.sampled,
-        attributes=call.attributes,
+        attributes={**call.attributes, **call.learned},
     )
 
 

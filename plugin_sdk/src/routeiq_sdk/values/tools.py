@@ -5,7 +5,7 @@ Transport, sessions and the wires belong to the protocol adapters.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -34,7 +34,8 @@ class ToolCall:
 
     `price` is what one call costs, in nano-USD. `aliases` are other names of the server and `groups` those that it is
     in, by which permissions may name it. `attributes` are facts for the record: the virtual server, the mode of
-    delegation, the upstream's version of the protocol; never a secret.
+    delegation, the client's version of the protocol; never a secret. `learned` is where `run` writes the facts that
+    only the call brings, however it ends: the upstream's version, the state of a task. Copies of the call share it.
 
     `answers` are what the caller says to questions that the server asked in an earlier round, by the questions' names.
     Guards see them as arguments of a call of their own.
@@ -49,6 +50,7 @@ class ToolCall:
     aliases: frozenset[str] = frozenset()
     groups: frozenset[str] = frozenset()
     answers: Mapping[str, Any] = field(default_factory=dict)
+    learned: MutableMapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ class Parts:
             stream_bytes=int(config.stream_mib * _MIB),
         )
         tasks = Tasks(gateway, days=config.task_days)
-        self.road = Road(gateway)
+        self.road = Road(gateway, self.cards)
         hooks = Hooks(gateway, sealer, config.push, days=config.task_days)
         self.deliveries = Deliveries(gateway, hooks, sealer, config.push)
         forwarder = Forwarder(self.cards, served, calls, tasks, self.road, hooks)

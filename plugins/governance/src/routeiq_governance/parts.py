@@ -33,6 +33,8 @@ class Parts:
     quotas: Quotas
     catalog: AddedModels
     directory: StoredDirectory
+    gateway: Gateway | None = None
+    """Known once they are opened."""
 
     @classmethod
     def build(cls, config: GovernanceConfig) -> Parts:
@@ -55,6 +57,7 @@ class Parts:
 
     async def open(self, gateway: Gateway) -> None:
         """Open the database first, then what stands on it. Raises `PluginError`."""
+        self.gateway = gateway
         await self.database.open(gateway)
         await self.identity.open(gateway)
         await self.access.open(gateway)

@@ -65,6 +65,10 @@ class Peer(Protocol):
     def log_level(self) -> str | None:
         """The least level of log messages that the client wants; `None` for none."""
 
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """Facts of its request for the record, by the names of `routeiq_sdk.events.tool_call.FACTS`."""
+
     async def notify(self, method: str, params: Json) -> None:
         """Send the client a notification that belongs to its request: progress, a log message. Never waits for long;
         dropped when the client has no way to take it."""

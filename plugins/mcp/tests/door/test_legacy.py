@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from typing import Any
 
@@ -76,6 +77,42 @@ async def test_a_session_that_was_ended_is_gone_at_every_replica() -> None:
         world.only = 1
         assert (await legacy(client, "tools/list")).status_code == 404
         assert (await client.delete("/mcp")).status_code == 404
+
+
+async def test_the_end_of_a_session_is_told_without_its_id() -> None:
+    async with serving() as world, world.client() as client:
+        id = await initialize(client)
+        world.gateway.clock.advance(90)
+        assert (await client.delete("/mcp")).status_code == 204
+        assert (await client.delete("/mcp")).status_code == 404
+        (event,) = world.gateway.events
+        told = event.payload
+        assert event.name == "routeiq.tool_session.v1"
+        assert (told["side"], told["ended_by"], told["principal"]) == ("server", "client", "somebody")
+        assert (told["duration_ms"], told["protocol_version"]) == (90_000.0, "2025-11-25")
+        assert told["session_sha256"] == hashlib.sha256(id.encode()).hexdigest()[:16]
+        assert id not in str(told)
+
+
+async def test_a_request_tells_its_session_and_its_id_for_the_record() -> None:
+    async def facts(params: Any, peer: Any) -> Any:
+        return text(json.dumps(dict(peer.facts)))
+
+    face = ScriptedFace()
+    face.tools["facts"] = facts
+    async with serving(face) as world, world.client() as client:
+        id = await initialize(client)
+        answer = await legacy(client, "tools/call", {"name": "facts", "arguments": {}}, id="q" * 200)
+        told = json.loads(answer.json()["result"]["content"][0]["text"])
+        assert told == {
+            "protocol_version": "2025-11-25",
+            "request_id": "q" * 64,
+            "session_sha256": hashlib.sha256(id.encode()).hexdigest()[:16],
+        }
+    async with serving(face) as world, world.client() as client:
+        answer = await ask(client, "tools/call", {"name": "facts", "arguments": {}})
+        told = json.loads(answer.json()["result"]["content"][0]["text"])
+        assert told == {"protocol_version": "2026-07-28", "request_id": "1"}
 
 
 async def test_a_session_expires() -> None:

@@ -106,6 +106,7 @@ async def test_a_call_carries_its_price_and_the_facts_of_its_record() -> None:
             "virtual_server": "v",
             "upstream_era": "modern",
             "upstream_version": "v",
+            "method": "tools/call",
         }
 
 

@@ -67,6 +67,7 @@ class Client:
         self.capabilities = capabilities if capabilities is not None else {"elicitation": {"form": {}, "url": {}}}
         self.info = {"name": name, "version": "1.0"}
         self.log_level = log_level
+        self.facts: Mapping[str, str] = {}
         self.told: list[tuple[str, Mapping[str, Any]]] = []
         self.asked: list[tuple[str, Mapping[str, Any]]] = []
         self.news = asyncio.Event()

@@ -1,4 +1,4 @@
-"""The parts of delegation and how they hang together, made at set-up; and what they hear of people who leave.
+"""The parts of delegation and how they hang together, made at set-up; and what they hear of people who are shut out.
 
 What each does is in its own room.
 """
@@ -29,6 +29,7 @@ from routeiq_oauth.vault.refreshing import Refresher
 from routeiq_oauth.vault.revoking import Revoker
 from routeiq_oauth.vault.store import Store
 from routeiq_sdk import Event, Gateway, RouteIQError, StoreUnavailable
+from routeiq_sdk.events import UserV1
 
 log = logging.getLogger(__name__)
 
@@ -71,11 +72,11 @@ class Outbound:
         await self._database.close()
 
     async def heard(self, events: Sequence[Event]) -> None:
-        """People who left: their grants end. Raises `StoreUnavailable`; the events then come again."""
+        """People who were shut out: their grants end. Raises `StoreUnavailable`; the events then come again."""
         for event in events:
             for user in who_left(event.name, event.payload):
                 if await self.delegation.forget_user(user):
-                    log.info("the grants of a user who left were ended")
+                    log.info("the grants of a user who was shut out were ended")
 
     async def _reseal(self) -> None:
         try:
@@ -109,10 +110,13 @@ class Outbound:
 
 
 def who_left(name: str, payload: Mapping[str, Any]) -> Sequence[str]:
-    """The users whom an event says to be gone."""
-    if name == "routeiq.scim.v1" and payload.get("what") == "user.deleted":
+    """The users whom an event says to be shut out: deleted, deactivated or blocked.
+
+    That a user is let in again brings nothing back. What was merely asked of the admin API (`routeiq.admin.v1`) does
+    not count: of a request that names many users some may be refused.
+    """
+    if name == "routeiq.scim.v1" and payload.get("what") in ("user.deleted", "user.deactivated"):
         return [str(payload.get("id"))]
-    if name == "routeiq.admin.v1" and payload.get("action") == "user:delete" and payload.get("phase") == "done":
-        users = payload.get("changes", {}).get("user_ids")
-        return [user for user in users if isinstance(user, str)] if isinstance(users, list) else []
+    if name == UserV1.NAME:
+        return [str(payload.get("user"))]
     return ()

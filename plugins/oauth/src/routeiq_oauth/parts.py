@@ -66,7 +66,7 @@ class Parts:
         return [source.label for source in self._configured.values() if not source.keys.known]
 
     async def heard(self, events: Sequence[Event]) -> None:
-        """People who left: what they granted ends, to upstreams and to clients. Raises `StoreUnavailable`."""
+        """People who were shut out: what they granted ends, to upstreams and to clients. Raises `StoreUnavailable`."""
         await self.outbound.heard(events)
         if self.server is not None:
             for event in events:

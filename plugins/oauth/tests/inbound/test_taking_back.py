@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from routeiq_sdk import Event
 from routeiq_testkit.gateway import TestGateway
 
 from .browser import Browser
@@ -89,6 +90,19 @@ async def test_an_administrator_ends_all_of_a_person(served: TestGateway, browse
 
     for told in (first, second):
         assert (await client.call(told["access_token"]))[0] == 401
+
+
+async def test_whoever_is_deactivated_granted_nothing_any_more(
+    served: TestGateway, browser: Browser, client: Client, open_browser: OpenBrowser
+) -> None:
+    told = await client.tokens(browser)
+    bobs = await client.tokens(await open_browser(served), key="sk-bob")
+    (oauth,) = [member.instance for member in served.runtime.plugins.members if member.name == "oauth"]
+    await oauth.emit([Event("routeiq.scim.v1", 0, {"what": "user.deactivated", "id": "ann"})])
+    assert (await client.call(told["access_token"]))[0] == 401
+    assert (await client.refresh(told["refresh_token"]))[0] == 400
+    assert await grants(served, "sk-ann") == []
+    assert (await client.call(bobs["access_token"]))[0] == 200
 
 
 async def test_a_key_without_a_person_has_granted_nothing(served: TestGateway) -> None:

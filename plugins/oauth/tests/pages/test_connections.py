@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import httpx
+import pytest
 
 from routeiq_sdk import Event
+from routeiq_sdk.events import UserV1
 from routeiq_testkit.gateway import TestGateway
 
 from ..authorization_server import AuthorizationServer, Upstream
@@ -72,26 +76,61 @@ async def test_a_server_that_is_away_does_not_keep_one_connected(
     assert (await api(running, "GET", "/v1/connections", ALICE)).json()["connections"] == []
 
 
-async def test_whoever_leaves_takes_their_grants_along(
-    open_gateway: Open, server: AuthorizationServer, upstream: Upstream
+def shut_out(how: str, user: str) -> Event:
+    """What the gateway tells of a user who was deactivated, blocked or deleted."""
+    if how.startswith("user."):
+        return Event("routeiq.scim.v1", 0, {"what": how, "id": user})
+    told = UserV1(event_id="u", timestamp_utc="2026-01-01T00:00:00.000Z", what=how, user=user, by="root")  # type: ignore[arg-type]
+    return told.event(0)
+
+
+@pytest.mark.parametrize("how", ["user.deactivated", "user.deleted", "blocked", "deleted"])
+async def test_whoever_is_shut_out_loses_their_grants_and_is_asked_anew_when_let_in_again(
+    open_gateway: Open, server: AuthorizationServer, upstream: Upstream, how: str
 ) -> None:
     running = await open_gateway({"mcp:a": {"url": upstream.url, "auth": PER_USER}})
     for user, key in (("alice", ALICE), ("bob", BOB)):
         server.user = user
         await connect(running, "mcp:a", key)
     plugin = next(member.instance for member in running.runtime.plugins.members if member.name == "oauth")
-    await plugin.emit(
-        [
-            Event("routeiq.scim.v1", 0, {"what": "user.updated", "id": "bob"}),
-            Event("routeiq.scim.v1", 0, {"what": "user.deleted", "id": "alice"}),
-        ]
-    )
+    others = [
+        Event("routeiq.scim.v1", 0, {"what": "user.updated", "id": "bob"}),
+        # Of several users in one request some may be refused, so what was asked does not count.
+        Event("routeiq.admin.v1", 0, {"action": "user:update", "phase": "done", "changes": {"blocked": True}}),
+    ]
+    await plugin.emit([*others, shut_out(how, "alice"), shut_out(how, "alice")])
     assert len(server.revoked) == 1
+    assert (await api(running, "GET", "/v1/connections", ALICE)).json()["connections"] == []
     assert (await call(running, "mcp:a", ALICE)).status_code == 412
     assert (await call(running, "mcp:a", BOB)).status_code == 200
-    removed = {"action": "user:delete", "phase": "done", "changes": {"user_ids": ["bob"]}}
-    await plugin.emit([Event("routeiq.admin.v1", 0, removed)])
-    assert (await call(running, "mcp:a", BOB)).status_code == 412
+    await plugin.emit([Event("routeiq.scim.v1", 0, {"what": "user.updated", "id": "alice"})])
+    assert (await call(running, "mcp:a", ALICE)).status_code == 412
+    server.user = "alice"
+    await connect(running, "mcp:a", ALICE)
+    assert (await call(running, "mcp:a", ALICE)).status_code == 200
+
+
+async def test_a_user_whom_an_administrator_blocks_is_asked_anew_after_it(
+    open_gateway: Open, server: AuthorizationServer, upstream: Upstream
+) -> None:
+    running = await open_gateway({"mcp:a": {"url": upstream.url, "auth": PER_USER}}, more_plugins={"governance": {}})
+
+    async def ask(path: str, **body: object) -> dict[str, str]:
+        headers = {"authorization": f"Bearer {running.key}"}
+        async with running.session.post(path, json=body, headers=headers) as response:
+            assert response.status == 200, await response.text()
+            return dict(await response.json())
+
+    key = (await ask("/user/new", user_id="carol", user_role="proxy_admin"))["key"]
+    await connect(running, "mcp:a", key)
+    assert (await call(running, "mcp:a", key)).status_code == 200
+    await ask("/user/update", user_id="carol", blocked=True)
+    assert (await call(running, "mcp:a", key)).status_code in (401, 403)
+    async with asyncio.timeout(20):
+        while not server.revoked:  # the event is on its way to the plugin
+            await asyncio.sleep(0.01)
+    await ask("/user/update", user_id="carol", blocked=False)
+    assert (await call(running, "mcp:a", key)).status_code == 412
 
 
 async def test_an_upstream_that_goes_takes_all_grants_along(

@@ -16,6 +16,7 @@ _SPEED = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 50.0, 75.0, 100.0, 150.0, 200.0, 300.
 _MILLIS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 _DOLLARS = (0.00001, 0.00005, 0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0)
 _CALLS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+_SESSIONS = (*_CALLS, 1800.0, 3600.0, 14400.0, 86400.0)
 _FEW = (1.0, 2.0, 3.0, 4.0, 5.0, 8.0, 12.0, 20.0)
 
 
@@ -58,6 +59,12 @@ class Instruments:
         )
         self.mcp_client = histograms(
             names.MCP_CLIENT_DURATION, "s", "From the call of an MCP server to its answer.", _CALLS
+        )
+        self.mcp_server_sessions = histograms(
+            names.MCP_SERVER_SESSION, "s", "From a client's handshake to the end of its session.", _SESSIONS
+        )
+        self.mcp_client_sessions = histograms(
+            names.MCP_CLIENT_SESSION, "s", "From the handshake with an MCP server to the end of the session.", _SESSIONS
         )
         self.attempts = sums("gateway.attempt.total", "{attempt}", "Calls to providers, by how they ended.")
         self.cost = sums("gateway.cost.total", "{USD}", "Cost of all calls to providers, failed ones included.")

@@ -106,6 +106,8 @@ class Pipeline:
         for event in events:
             if event.name == tool_calls.NAME:
                 self._call(event, keeps_call)
+            elif event.name == tool_calls.SESSION and self._instruments is not None:
+                tool_calls.add_session(self._instruments, event)
             if self._logs:
                 body = event_log(event, now)
                 for outbox in self._logs:

@@ -17,13 +17,13 @@ from routeiq_otel.privacy import hashed
 from routeiq_otel.protobuf import block, fixed64, integer, text
 from routeiq_otel.spans import CLIENT, LOCAL_PARENT, REMOTE_PARENT, SERVER, failure, finished
 from routeiq_sdk import Event
-from routeiq_sdk.events import ToolCallV1
+from routeiq_sdk.events import ToolCallV1, ToolSessionV1
+from routeiq_sdk.values.tools import SERVER_METHODS
 
-NAME = ToolCallV1.NAME
+NAME, SESSION = ToolCallV1.NAME, ToolSessionV1.NAME
 _CALL = "tools/call"
 _EXECUTE, _INVOKE = names.TOOL_OPERATIONS["mcp"], names.TOOL_OPERATIONS["a2a"]
-_NO_TOOLS = ("prompts/", "resources/", "completion/")
-"""Beginnings of MCP's methods that call no tool; such a method stands where a tool's name would."""
+_TCP, _HTTP = "tcp", "http"
 _MS = 1e-3
 _NANO = 1e-9
 
@@ -57,10 +57,42 @@ def add_to(to: Instruments, event: Event) -> None:
         return
     method, tool = _method(told)
     what: Labels = {names.MCP_METHOD: method, names.TOOL_NAME: tool, names.UPSTREAM: told["server"], **error}
+    what[names.PROMPT_NAME] = told["attributes"].get("prompt") if error[names.ERROR_TYPE] is None else None
     if _is_inbound(told):
-        to.mcp_server.of(what).add(told["latency_ms"] * _MS)
+        to.mcp_server.of({**what, **_on_the_wire(told, SERVER)}).add(told["latency_ms"] * _MS)
     if asked is not None:
-        to.mcp_client.of(what).add(asked * _MS)
+        to.mcp_client.of({**what, **_on_the_wire(told, CLIENT)}).add(asked * _MS)
+
+
+def add_session(to: Instruments, event: Event) -> None:
+    """Count a session that is over."""
+    told = event.payload
+    carried: Labels = {
+        names.MCP_VERSION: told["protocol_version"],
+        names.NETWORK_TRANSPORT: told["transport"],
+        names.NETWORK_PROTOCOL: _HTTP if told["transport"] == _TCP else None,
+        names.UPSTREAM: told["server"] if told["side"] == "client" else None,
+    }
+    sessions = to.mcp_client_sessions if told["side"] == "client" else to.mcp_server_sessions
+    sessions.of(carried).add(told["duration_ms"] * _MS)
+
+
+def _on_the_wire(told: Payload, kind: int) -> Labels:
+    """How MCP was spoken on one side of the gateway. Its own side is always HTTP."""
+    facts = told["attributes"]
+    if kind == SERVER:
+        return {
+            names.MCP_VERSION: facts.get("protocol_version"),
+            names.NETWORK_TRANSPORT: _TCP,
+            names.NETWORK_PROTOCOL: _HTTP,
+            names.RPC_STATUS: facts.get("rpc_status_code"),
+        }
+    return {
+        names.MCP_VERSION: facts.get("upstream_version"),
+        names.NETWORK_TRANSPORT: facts.get("upstream_transport"),
+        names.NETWORK_PROTOCOL: facts.get("upstream_protocol"),
+        names.RPC_STATUS: facts.get("upstream_rpc_status_code"),
+    }
 
 
 def _is_of_a_chat(told: Payload) -> bool:
@@ -74,7 +106,12 @@ def _is_inbound(told: Payload) -> bool:
 def _method(told: Payload) -> tuple[str, str | None]:
     """MCP's method, and the tool that it calls."""
     tool: str = told["tool"]
-    return (tool, None) if tool.startswith(_NO_TOOLS) else (_CALL, tool)
+    method = told["attributes"].get("method") or (tool if tool in SERVER_METHODS else _CALL)
+    return method, tool if method == _CALL else None
+
+
+def _port(told: str | None) -> int | None:
+    return int(told) if told is not None and told.isdecimal() else None
 
 
 def _below(span_id: str) -> str:
@@ -109,16 +146,26 @@ def _span(told: Payload, kind: int, own: str, above: str | None, flags: bytes, s
 
 def _of_mcp(told: Payload, kind: int) -> tuple[str, Labels]:
     method, tool = _method(told)
-    facts = told["attributes"]
-    version = "upstream_version" if kind == CLIENT else "protocol_version"
-    return f"{method} {tool}" if tool is not None else method, {
+    facts, prompt = told["attributes"], told["attributes"].get("prompt")
+    side = "upstream_" if kind == CLIENT else ""
+    target = tool or prompt
+    return f"{method} {target}" if target else method, {
         names.OPERATION: _EXECUTE if tool is not None else None,
         names.MCP_METHOD: method,
         names.TOOL_NAME: tool,
-        names.MCP_VERSION: facts.get(version),
+        names.PROMPT_NAME: prompt,
+        names.MCP_RESOURCE: facts.get("resource_uri"),
+        names.MCP_SESSION: facts.get(f"{side}session_sha256"),
+        names.JSONRPC_ID: facts.get(f"{side}request_id"),
+        **_on_the_wire(told, kind),
+        **(_place(facts) if kind == CLIENT else {}),
         names.VIRTUAL_SERVER: facts.get("virtual_server"),
         names.UPSTREAM_ERA: facts.get("upstream_era"),
     }
+
+
+def _place(facts: Payload) -> Labels:
+    return {names.SERVER_ADDRESS: facts.get("upstream_address"), names.SERVER_PORT: _port(facts.get("upstream_port"))}
 
 
 def _of_agent(told: Payload) -> tuple[str, Labels]:
@@ -126,7 +173,14 @@ def _of_agent(told: Payload) -> tuple[str, Labels]:
     return f"{_INVOKE} {told['server']}", {
         names.OPERATION: _INVOKE,
         names.AGENT_NAME: told["server"],
-        names.A2A_METHOD: told["tool"],
+        names.AGENT_ID: facts.get("agent_id"),
+        names.AGENT_VERSION: facts.get("agent_version"),
+        names.A2A_METHOD: facts.get("method") or told["tool"],
         names.A2A_VERSION: facts.get("protocol_version"),
+        names.A2A_TASK: facts.get("task_id"),
+        names.A2A_TASK_STATE: facts.get("task_state"),
         names.CONVERSATION: facts.get("conversation_id"),
+        names.NETWORK_TRANSPORT: facts.get("upstream_transport"),
+        names.NETWORK_PROTOCOL: facts.get("upstream_protocol"),
+        **_place(facts),
     }

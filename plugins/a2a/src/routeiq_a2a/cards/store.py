@@ -63,6 +63,10 @@ class Cards:
             self._gateway.spawn(f"renew the card of {agent.name}", lambda: self._renew(agent, kept))
         return kept
 
+    def peek(self, agent: Agent) -> Card | None:
+        """The card as it is kept, fresh or not; `None` when it was never had."""
+        return self._kept(agent)
+
     def failing(self) -> list[str]:
         """Names of the agents whose card could not be had or renewed at last."""
         return sorted(agent.name for agent, _ in self._failures.values())

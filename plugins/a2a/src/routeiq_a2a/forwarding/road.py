@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
-from a2a.types import SendMessageRequest, SendMessageResponse, StreamResponse, Task
+from a2a.types import Message, SendMessageRequest, SendMessageResponse, StreamResponse, Task, TaskState
 from a2a.utils.errors import InvalidAgentResponseError, InvalidParamsError
 from google.protobuf.json_format import ParseError
 from google.protobuf.message import Message as Proto
 
+from routeiq_a2a.cards.store import Card, Cards
 from routeiq_a2a.forwarding.callers import Caller
 from routeiq_a2a.forwarding.gathered import Gathered, failed
 from routeiq_a2a.forwarding.pump import pumped
 from routeiq_a2a.protojson import of_json, to_json
 from routeiq_a2a.registry.agent import MESSAGE, Agent
+from routeiq_a2a.wire.versions import V0_3
 from routeiq_sdk import Context, Gateway
 from routeiq_sdk.values.tools import ToolCall, ToolResult
 
@@ -25,12 +28,23 @@ P = TypeVar("P", bound=Proto)
 Send = Callable[[SendMessageRequest], Awaitable[SendMessageResponse]]
 Listen = Callable[[SendMessageRequest], AsyncGenerator[StreamResponse]]
 
+_LONGEST_VERSION = 64
+_LONGEST_ID = 256
+_METHODS = {
+    (False, False): "SendMessage",
+    (False, True): "SendStreamingMessage",
+    (True, False): "message/send",
+    (True, True): "message/stream",
+}
+"""What a message is called, by whether its client speaks 0.3 and whether it wants a stream."""
+
 
 class Road:
     """Walks `gateway.tools`."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, cards: Cards) -> None:
         self._gateway = gateway
+        self._cards = cards
 
     async def permitted(self, ctx: Context, agent: Agent) -> bool:
         """Whether the caller may know of the agent."""
@@ -42,10 +56,11 @@ class Road:
 
         async def run(call: ToolCall) -> ToolResult:
             answer = await send(_request(call))
+            _learn(call, answer.task if answer.WhichOneof("payload") == "task" else answer.message)
             bad = answer.WhichOneof("payload") == "task" and failed(answer.task)
             return ToolResult(to_json(answer), bad)
 
-        result = await self._gateway.tools.call(caller.ctx, _call(caller, request), run)
+        result = await self._gateway.tools.call(caller.ctx, self._call(caller, request), run)
         return _parsed(result, SendMessageResponse())
 
     async def listen(
@@ -55,7 +70,7 @@ class Road:
 
         Raises as `send` does; an error after the first event means that the rest is withheld.
         """
-        call = _call(caller, request)
+        call = self._call(caller, request, streaming=True)
 
         async def work(give: Callable[[StreamResponse], Awaitable[None]]) -> None:
             async def run(call: ToolCall) -> ToolResult:
@@ -64,6 +79,7 @@ class Road:
                 try:
                     async for event in events:
                         whole.take(event)
+                        _learn(call, whole.task or whole.message)
                         await give(await self.passed(caller, event, call))
                 finally:
                     await events.aclose()
@@ -80,31 +96,65 @@ class Road:
 
     async def passed(self, caller: Caller, answer: P, call: ToolCall | None = None) -> P:
         """Something that an agent said, as guards let it pass. Raises `RequestError`."""
-        call = call or _call(caller, SendMessageRequest())
+        call = call or self._call(caller, SendMessageRequest())
         bad = isinstance(answer, Task) and failed(answer)
         result = await self._gateway.tools.guard_result(caller.ctx, call, ToolResult(to_json(answer), bad))
         empty: P = type(answer)()
         return _parsed(result, empty)
 
+    def _call(self, caller: Caller, request: SendMessageRequest, *, streaming: bool = False) -> ToolCall:
+        agent, message = caller.agent, request.message
+        arguments = SendMessageRequest()
+        arguments.CopyFrom(request)
+        if arguments.HasField("configuration"):
+            arguments.configuration.ClearField("task_push_notification_config")  # its secrets are for nobody's eyes
+        attributes = {
+            "delegation": agent.auth.mode,
+            "method": _METHODS[caller.version == V0_3, streaming],
+            "protocol_version": caller.version,
+            "agent_id": agent.id,
+            **_told_by(self._cards.peek(agent)),
+        }
+        if message.context_id:
+            attributes["conversation_id"] = message.context_id[:_LONGEST_ID]
+        if message.task_id:
+            attributes["task_id"] = message.task_id[:_LONGEST_ID]
+        return ToolCall(
+            "a2a",
+            agent.name,
+            MESSAGE,
+            to_json(arguments),
+            agent.price,
+            aliases=frozenset({agent.id}),
+            attributes=attributes,
+        )
 
-def _call(caller: Caller, request: SendMessageRequest) -> ToolCall:
-    agent = caller.agent
-    arguments = SendMessageRequest()
-    arguments.CopyFrom(request)
-    if arguments.HasField("configuration"):
-        arguments.configuration.ClearField("task_push_notification_config")  # a webhook's secrets are for nobody's eyes
-    attributes = {"delegation": agent.auth.mode, "protocol_version": caller.version}
-    if request.message.context_id:
-        attributes["conversation_id"] = request.message.context_id
-    return ToolCall(
-        "a2a",
-        agent.name,
-        MESSAGE,
-        to_json(arguments),
-        agent.price,
-        aliases=frozenset({agent.id}),
-        attributes=attributes,
-    )
+
+def _told_by(card: Card | None) -> dict[str, str]:
+    """What an agent's card says for the record of a call."""
+    if card is None:
+        return {}
+    url = urlsplit(card.interface.url)
+    found = {
+        "agent_version": card.upstream.version[:_LONGEST_VERSION],
+        "upstream_version": card.interface.version,
+        "upstream_transport": "tcp",
+        "upstream_protocol": "http",  # gRPC's, too
+        "upstream_address": url.hostname or "",
+        "upstream_port": str(url.port or (443 if url.scheme == "https" else 80)),
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def _learn(call: ToolCall, answer: Task | Message | None) -> None:
+    """What the answer so far says of itself. Its ids are the agent's, so they may be of any length."""
+    if answer is None:
+        return
+    found = {"conversation_id": answer.context_id}
+    if isinstance(answer, Task):
+        state = TaskState.DESCRIPTOR.values_by_number.get(answer.status.state)
+        found |= {"task_id": answer.id, "task_state": state.name if state is not None else ""}
+    call.learned.update((name, value[:_LONGEST_ID]) for name, value in found.items() if value)
 
 
 def _request(call: ToolCall) -> SendMessageRequest:

@@ -6,10 +6,11 @@ What is changed is the business of each resource's module.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -18,6 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from routeiq_governance.identity.caller import Caller
 from routeiq_governance.store.entities import Repository, Stored
 from routeiq_sdk import RequestError
+from routeiq_sdk.events import UserV1
+from routeiq_sdk.events.contract import moment
 
 if TYPE_CHECKING:
     from routeiq_governance.parts import Parts
@@ -33,6 +36,8 @@ class Change:
     now: int
     by: str
     touched: dict[tuple[str, str], None] = field(default_factory=dict)
+    shut_out: list[tuple[Literal["blocked", "deleted"], str]] = field(default_factory=list)
+    """Users of whom sinks are told once this is committed."""
 
     def touch(self, kind: str, *ids: str) -> None:
         """Say that what is cached about things of a kind (the name of a table: `teams`, `keys`, ...) is stale once this
@@ -63,6 +68,16 @@ async def changing(parts: Parts, caller: Caller) -> AsyncIterator[Change]:
         raise RequestError(409, message, type="conflict", code="409") from None
     for kind, id in change.touched:
         await parts.identity.changes.announce(kind, id)
+    for what, id in change.shut_out:
+        _tell(parts, change, what, id)
+
+
+def _tell(parts: Parts, change: Change, what: Literal["blocked", "deleted"], user: str) -> None:
+    if parts.gateway is None:
+        return
+    id, at = f"user-{uuid.uuid4().hex}", moment(change.now)
+    event = UserV1(event_id=id, timestamp_utc=at, what=what, user=user, by=change.by)
+    parts.gateway.emit(event.event(change.now))
 
 
 def named(caller: Caller) -> str:

@@ -122,6 +122,8 @@ class UserChanges:
         )
         await users.save(connection, user)
         change.touch("users", user.id)
+        if fields.get("blocked"):  # also of one who was blocked before: saying it again mends an event that was lost
+            change.shut_out.append(("blocked", user.id))
         return user
 
     async def bulk_update(self, request: HttpRequest) -> HttpResponse:

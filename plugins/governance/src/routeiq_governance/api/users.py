@@ -173,6 +173,7 @@ class Users:
                 if await change.held(users, id) is None:
                     raise missing("user", id, "user_ids")
             await remove_users(change, ids)
+            change.shut_out.extend(("deleted", id) for id in ids)
         return answer(len(ids))
 
 

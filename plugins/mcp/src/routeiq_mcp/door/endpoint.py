@@ -112,7 +112,7 @@ class Door(DoorAt):
         if face is None:
             return _nobody()
         wrong = _not_legacy(request)
-        return wrong if wrong is not None else await self._legacy.end(request, owner)
+        return wrong if wrong is not None else await self._legacy.end(request, face, owner)
 
     def _found(self, request: HttpRequest, server: str | None) -> tuple[Context, Face | None, str]:
         ctx = request.context

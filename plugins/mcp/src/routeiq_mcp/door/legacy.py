@@ -18,6 +18,8 @@ from routeiq_mcp.door.post import Post
 from routeiq_mcp.door.readers import Elsewhere, Here
 from routeiq_mcp.door.sessions import NoSession, Session, Sessions
 from routeiq_mcp.door.slots import Slots
+from routeiq_mcp.noting import request_mark
+from routeiq_mcp.over import ended_by_client
 from routeiq_mcp.seams import Face, Json, McpError
 from routeiq_mcp.wire import codes, fields, keys, messages, sse, versions
 from routeiq_sdk import Context, Gateway
@@ -112,13 +114,15 @@ class Legacy:
         self._feeds[session.key] = feed
         return HttpResponse(200, feed, sse.HEADERS, fields.EVENTS, long_lived=True)
 
-    async def end(self, request: HttpRequest, owner: str) -> HttpResponse:
+    async def end(self, request: HttpRequest, face: Face, owner: str) -> HttpResponse:
         """The end of a session."""
         found = await self._session(request, owner)
         if isinstance(found, HttpResponse):
             return found
         session, _ = found
         await self._sessions.end(session)
+        principal = request.principal.id if request.principal is not None else None
+        ended_by_client(self._gateway, face.name, session.mark, session.version, session.begun_ms, principal)
         self._changed(session.key, "ended")
         await self._post.tell_all("session", session=session.key, change="ended")
         return HttpResponse(204)
@@ -207,7 +211,12 @@ class Legacy:
         self, call: Call, ctx: Context, face: Face, session: Session, level: str, message: dict[str, Any]
     ) -> None:
         id, method = message["id"], message["method"]
-        peer = LegacyPeer(call, session, level, self._questions, self._options.question_seconds)
+        facts = {
+            "protocol_version": session.version,
+            "request_id": request_mark(id),
+            "session_sha256": session.mark,
+        }
+        peer = LegacyPeer(call, session, level, self._questions, self._options.question_seconds, facts)
         try:
             result = await bridge.ask_face(
                 face, ctx, method, message.get("params") or {}, peer, self._gateway, self._options

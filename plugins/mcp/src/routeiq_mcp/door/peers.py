@@ -17,6 +17,7 @@ from routeiq_mcp.seams import Era, Json, McpError
 from routeiq_mcp.wire import codes, keys, messages, versions
 
 _EMPTY: Json = {}
+_NO_FACTS: Mapping[str, str] = {}
 
 
 def lacking(capabilities: Json, version: str, method: str, params: Json) -> dict[str, Any] | None:
@@ -58,8 +59,17 @@ class ModernPeer:
 
     era: Era = "modern"
 
-    def __init__(self, call: Call, version: str, capabilities: Json, info: Json | None, log_level: str | None) -> None:
+    def __init__(
+        self,
+        call: Call,
+        version: str,
+        capabilities: Json,
+        info: Json | None,
+        log_level: str | None,
+        facts: Mapping[str, str] = _NO_FACTS,
+    ) -> None:
         self.version = version
+        self.facts = facts
         self.capabilities = capabilities
         self.info = info
         self.log_level = log_level
@@ -125,8 +135,17 @@ class LegacyPeer:
 
     era: Era = "legacy"
 
-    def __init__(self, call: Call, session: Session, log_level: str, questions: Questions, seconds: float) -> None:
+    def __init__(
+        self,
+        call: Call,
+        session: Session,
+        log_level: str,
+        questions: Questions,
+        seconds: float,
+        facts: Mapping[str, str] = _NO_FACTS,
+    ) -> None:
         self.version = session.version
+        self.facts = facts
         self.capabilities = session.capabilities
         self.info = session.info
         self.log_level: str | None = log_level

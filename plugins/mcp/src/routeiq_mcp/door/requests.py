@@ -17,6 +17,7 @@ from routeiq_mcp.door.post import Post
 from routeiq_mcp.door.readers import Elsewhere, Here
 from routeiq_mcp.door.rounds import Rounds, State, States
 from routeiq_mcp.door.slots import Slots
+from routeiq_mcp.noting import request_mark
 from routeiq_mcp.seams import Face, Json, McpError
 from routeiq_mcp.wire import codes, fields, keys, messages, sse, versions
 from routeiq_sdk import Context, Gateway
@@ -111,7 +112,8 @@ class Modern:
         else:
 
             async def work(call: Call) -> None:
-                peer = ModernPeer(call, said.version, said.capabilities, said.info, said.log_level)
+                facts = {"protocol_version": said.version, "request_id": request_mark(id)}
+                peer = ModernPeer(call, said.version, said.capabilities, said.info, said.log_level, facts)
                 try:
                     result = await self._rounds.ask_face(face, ctx, method, params, state, peer, bound)
                 except Exception as error:

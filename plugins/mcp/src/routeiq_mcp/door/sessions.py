@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from routeiq_mcp.door.seal import Seal, SealBroken
+from routeiq_mcp.noting import session_mark
 from routeiq_mcp.seams import Json
 from routeiq_mcp.wire import messages, versions
 from routeiq_sdk.gateway import Clock, StateService
@@ -38,6 +39,10 @@ class Session:
     capabilities: Json
     info: Json | None
     expires: int
+    begun_ms: int | None = None
+    """Unix time in milliseconds; unknown of a session that an earlier version of the gateway opened."""
+    mark: str = ""
+    """What may be told of its id."""
 
 
 class Sessions:
@@ -51,11 +56,14 @@ class Sessions:
 
     def open(self, owner: str, version: str, capabilities: Json, info: Json | None) -> tuple[str, Session]:
         """A new session of `owner`, and its id."""
-        expires = self._clock.now_ns() // 1_000_000_000 + int(self._seconds)
+        now = self._clock.now_ns()
+        expires = now // 1_000_000_000 + int(self._seconds)
         key = os.urandom(12).hex()
         kept, said = _small(capabilities, info)
-        content = messages.encode({"k": key, "v": version, "c": kept, "i": said, "e": expires})
-        return self._seal.close(content, owner), Session(key, version, kept, said, expires)
+        begun = now // 1_000_000
+        content = messages.encode({"k": key, "v": version, "c": kept, "i": said, "e": expires, "b": begun})
+        id = self._seal.close(content, owner)
+        return id, Session(key, version, kept, said, expires, begun, session_mark(id) or "")
 
     def read(self, id: str, owner: str) -> Session:
         """The session that `id` names, if it is the owner's and has not expired. Raises `NoSession`."""
@@ -63,7 +71,7 @@ class Sessions:
             said = messages.decode(self._seal.open(id, owner))
         except (SealBroken, ValueError):
             raise NoSession from None
-        session = Session(said["k"], said["v"], said["c"], said["i"], said["e"])
+        session = Session(said["k"], said["v"], said["c"], said["i"], said["e"], said.get("b"), session_mark(id) or "")
         if session.expires <= self._clock.now_ns() // 1_000_000_000 or session.version not in versions.LEGACY:
             raise NoSession
         return session

@@ -61,6 +61,11 @@ class Conversation:
         return self._peer.info
 
     @property
+    def facts(self) -> Mapping[str, str]:
+        """The client's."""
+        return self._peer.facts
+
+    @property
     def log_level(self) -> str | None:
         """The client's."""
         return self._peer.log_level

@@ -97,7 +97,7 @@ class HubFace:
     async def _extension(self, ctx: Context, method: str, params: Json, peer: Peer) -> Json:
         """A method of an extension goes to the server that has the extension."""
         server = await self._server_of(ctx, method)
-        call = call_of(self.spec, server, method, without_envelope(params), params)
+        call = call_of(self.spec, server, method, without_envelope(params), params, peer)
 
         async def run(allowed: ToolCall) -> ToolResult:
             asked = {**params, **allowed.arguments}

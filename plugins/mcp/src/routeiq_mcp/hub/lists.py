@@ -40,6 +40,7 @@ class Silent:
     capabilities: Json = {}
     info: Json | None = None
     log_level: str | None = None
+    facts: Mapping[str, str] = {}
 
     async def notify(self, method: str, params: Json) -> None:
         """Dropped."""

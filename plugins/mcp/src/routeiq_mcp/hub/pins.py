@@ -7,15 +7,18 @@ A pin is a hash; definitions themselves are not kept, and no caller is named.
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import orjson
 import structlog
 
 from routeiq_mcp.hub.kept import Kept
-from routeiq_sdk import Event, Gateway, StoreUnavailable
+from routeiq_sdk import Gateway, StoreUnavailable
+from routeiq_sdk.events import McpSkillV1, McpToolV1
+from routeiq_sdk.events.contract import moment
 
 log = structlog.get_logger("routeiq.mcp")
 
@@ -139,14 +142,23 @@ class Pins:
                 whole &= await self.kept.put(key, _written({**known, **fitting}), expected=raw)
         return whole
 
-    def _tell(self, what: str, server: str, tool: str, digest: str) -> None:
+    def _tell(self, what: Literal["quarantined", "approved"], server: str, name: str, digest: str) -> None:
         kind = "skill" if server.startswith(_SKILLS) else "tool"
         server = server.removeprefix(_SKILLS)
         if what == "quarantined":
-            told = {"server": server, kind: tool}
+            told = {"server": server, kind: name}
             log.warning(f"a {kind} is not what was approved: it is hidden until approved", **told)
-        payload = {"what": what, "server": server, kind: tool, "definition_sha256": digest}
-        self._gateway.emit(Event(f"routeiq.mcp_{kind}.v1", self._gateway.clock.now_ns(), payload))
+        now = self._gateway.clock.now_ns()
+        facts: dict[str, Any] = {
+            "what": what,
+            "server": server,
+            kind: name,
+            "definition_sha256": digest,
+            "event_id": f"pin-{uuid.uuid4().hex}",
+            "timestamp_utc": moment(now),
+        }
+        event = McpSkillV1(**facts) if kind == "skill" else McpToolV1(**facts)
+        self._gateway.emit(event.event(now))
 
 
 def _sharded(tools: Iterable[str]) -> Iterable[tuple[str, Sequence[str]]]:

@@ -14,6 +14,7 @@ from routeiq_mcp.hub.asking import METHOD_NOT_FOUND, UNAVAILABLE, Missing, cachi
 from routeiq_mcp.hub.cursors import INVALID, page_of
 from routeiq_mcp.hub.facts import Facts
 from routeiq_mcp.hub.heads import SKILL_MD, Heads
+from routeiq_mcp.hub.lists import SILENT
 from routeiq_mcp.hub.manifests import EXTENSION, LIST, files_of
 from routeiq_mcp.hub.server import Server
 from routeiq_mcp.hub.spec import FaceSpec
@@ -119,7 +120,7 @@ class Skills:
         """Names and descriptions are read by models, so guards see them first."""
         if server.source == "gateway" or not entries:
             return entries
-        call = call_of(face, server, LIST, {}, {})
+        call = call_of(face, server, LIST, {}, {}, SILENT)
         result = await self._gateway.tools.guard_result(ctx, call, ToolResult({"skills": list(entries)}))
         skills = result.content.get("skills")
         return [entry for entry in skills if isinstance(entry, Mapping)] if isinstance(skills, list | tuple) else ()
@@ -149,7 +150,7 @@ class Skills:
     async def _ask(
         self, ctx: Context, face: FaceSpec, server: Server, method: str, params: Json, uri: str, own: str, peer: Peer
     ) -> Json:
-        call = call_of(face, server, method, {"uri": own}, params)
+        call = call_of(face, server, method, {"uri": own}, params, peer)
 
         async def run(allowed: ToolCall) -> ToolResult:
             asked = {**params, **allowed.arguments}

@@ -111,7 +111,7 @@ class Things:
             raise McpError(INVALID, "completion/complete needs ref: a prompt's name or a resource's uri")
         if method not in await self._walking.permitted(ctx, server, (method,)):
             raise McpError(INVALID, "there is no such prompt or resource")
-        call = call_of(face, server, COMPLETE, without_envelope(asked), asked)
+        call = call_of(face, server, COMPLETE, without_envelope(asked), asked, peer)
 
         async def run(allowed: ToolCall) -> ToolResult:
             given = {**asked, **allowed.arguments}
@@ -216,14 +216,14 @@ class Things:
         peer: Peer,
     ) -> Json:
         """The road of a tool call, for what is no tool."""
-        call = call_of(face, server, method, told, params)
+        call = call_of(face, server, method, told, params, peer)
 
         async def run(allowed: ToolCall) -> ToolResult:
             asked = {**params, **allowed.arguments}
             read = await self._walking.ask(ctx, server, method, asked, peer, allowed)
             if method == READ:
-                await check_file(ctx, server, str(asked["uri"]), read, self._facts)
                 await self._heads.check_reading(ctx, server, str(asked["uri"]))
+                await check_file(ctx, server, str(asked["uri"]), read, self._facts)
             return ToolResult(read)
 
         result = await self._walking.call(ctx, server, call, run)

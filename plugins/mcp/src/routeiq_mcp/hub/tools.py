@@ -103,7 +103,8 @@ class Tools:
         if arguments is not None and not isinstance(arguments, Mapping):
             raise McpError(INVALID, "arguments of a tool are an object")
         server, tool = await self._owner(ctx, face, name)
-        call = call_of(face, server, tool, arguments or {}, params, price=server.policy.price_of(tool))
+        price = server.policy.price_of(tool)
+        call = call_of(face, server, tool, arguments or {}, params, peer, method="tools/call", price=price)
 
         async def run(allowed: ToolCall) -> ToolResult:
             asked = {**params, "name": tool}

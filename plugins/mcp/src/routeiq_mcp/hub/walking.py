@@ -15,6 +15,7 @@ from routeiq_mcp.hub.limits import Limits
 from routeiq_mcp.hub.lists import Silent
 from routeiq_mcp.hub.server import PROTOCOL, Server
 from routeiq_mcp.hub.spec import FaceSpec
+from routeiq_mcp.noting import noted
 from routeiq_mcp.seams import Json, McpError, Peer
 from routeiq_mcp.wire import codes
 from routeiq_sdk import Context, Gateway, RequestError
@@ -22,6 +23,9 @@ from routeiq_sdk.values.tools import ToolCall, ToolResult
 
 Run = Callable[[ToolCall], Awaitable[ToolResult]]
 _STATE = "requestState"
+
+_LONGEST_TARGET = 256
+_OF_A_RESOURCE = frozenset({"resources/read", "resources/directory/read", "skills/get"})
 
 
 class Walking:
@@ -76,8 +80,13 @@ class Walking:
         if not isinstance(peer, Silent):  # nobody is there who would read what the server says meanwhile
             peer = Conversation(peer, self._gateway.tools, ctx, allowed, params)
         try:
-            result = await server.upstream.request(ctx, method, params, peer)
+            with noted(allowed.learned):
+                result = await server.upstream.request(ctx, method, params, peer)
         except Exception as error:
+            if isinstance(error, McpError):
+                allowed.learned["rpc_status_code"] = str(error.code)
+                if not hasattr(error, "kind"):
+                    allowed.learned["upstream_rpc_status_code"] = str(error.code)
             if not isinstance(error, McpError | RequestError) or hasattr(error, "kind"):
                 server.note(error, self._gateway.clock.now_ns())  # `kind`: it is no answer of the server's
             raise
@@ -92,17 +101,25 @@ def refused(error: RequestError) -> McpError:
 
 
 def call_of(
-    face: FaceSpec, server: Server, tool: str, arguments: Mapping[str, Any], params: Json, *, price: int = 0
+    face: FaceSpec,
+    server: Server,
+    tool: str,
+    arguments: Mapping[str, Any],
+    params: Json,
+    peer: Peer,
+    *,
+    method: str | None = None,
+    price: int = 0,
 ) -> ToolCall:
-    """A call of a tool (or method) through a face, as the road of tool calls takes it; `params` are those of the
-    client's request. Raises `McpError` for answers that are none."""
+    """A call of a tool through a face, as the road of tool calls takes it; of another `method` the tool's name is the
+    method's. `params` are those of the client's request. Raises `McpError` for answers that are none."""
     return ToolCall(
         PROTOCOL,
         server.name,
         tool,
         arguments,
         price=price,
-        attributes=_attributes(face, server),
+        attributes={**_attributes(face, server), **peer.facts, "method": method or tool, **_target(tool, arguments)},
         aliases=server.aliases,
         groups=server.groups,
         answers=answers_in(params),
@@ -125,6 +142,23 @@ def _attributes(face: FaceSpec, server: Server) -> dict[str, str]:
         if facts.versions:
             found["upstream_version"] = facts.versions[0]
     return found
+
+
+def _target(method: str, arguments: Mapping[str, Any]) -> dict[str, str]:
+    """What is asked for, where that is no tool. A prompt is on a list that everybody reads; of a URI the parts that
+    carry credentials are left out."""
+    if method == "prompts/get":
+        return {"prompt": str(arguments.get("name"))[:_LONGEST_TARGET]}
+    if method in _OF_A_RESOURCE:
+        return {"resource_uri": plain_uri(str(arguments.get("uri")))[:_LONGEST_TARGET]}
+    return {}
+
+
+def plain_uri(uri: str) -> str:
+    """A URI without user, query and fragment."""
+    scheme, colon, rest = uri.partition("#")[0].partition("?")[0].partition("://")
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}{colon}{authority.rpartition('@')[2]}{slash}{path}"
 
 
 def _refusing(refusal: RequestError) -> Run:

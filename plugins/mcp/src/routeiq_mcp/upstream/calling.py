@@ -9,10 +9,12 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 import structlog
 
+from routeiq_mcp.noting import note
 from routeiq_mcp.seams import McpError
 from routeiq_mcp.upstream import failures
 from routeiq_mcp.upstream.config import ServerSpec
@@ -115,6 +117,7 @@ class Caller:
     ) -> AsyncIterator[Answer]:
         """The server's answer, with any status but a redirect. A refusal of the delegated token is met once with
         another."""
+        note(**_place(url))
         sent = self._headers(ctx, headers, trace)
         sent |= await self._credentials(ctx, None)
         async with AsyncExitStack() as stack:
@@ -211,6 +214,17 @@ class Caller:
         told = ctx.credential.reveal() if ctx.credential is not None else ""
         if told and any(told in value for value in headers.values()):
             raise failures.passed_on(self.name)
+
+
+def _place(url: str) -> Mapping[str, str]:
+    """Where a server is called, for the record of a call."""
+    found = {"upstream_transport": "tcp", "upstream_protocol": "http"}
+    try:
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        return found  # that it cannot be called is told where that is tried
+    return {**found, "upstream_address": parts.hostname, "upstream_port": str(port)} if parts.hostname else found
 
 
 def trace_headers(trace: TraceContext) -> dict[str, str]:

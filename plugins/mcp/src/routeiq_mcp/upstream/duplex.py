@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
+from routeiq_mcp.noting import note
 from routeiq_mcp.seams import Json, McpError, Peer
 from routeiq_mcp.upstream import failures
 from routeiq_mcp.upstream.asking import Questions
@@ -60,6 +61,7 @@ class Duplex:
         """The result. `seconds` is the longest silence. Raises `McpError`; the server is told when the caller goes
         away or waits no longer."""
         id, patience = next(self._ids), Patience(seconds)
+        note(upstream_request_id=str(id))
         params, token = _own_token(params, id)
         answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         try:

@@ -143,7 +143,7 @@ class HttpUpstream:
                 try:
                     return await self._legacy.request(ctx, session, method, params, peer, self._spec.most_seconds)
                 except SessionLost:
-                    session.alive = False
+                    self._legacy.lost(session)
                     self._sessions.forget(session)
         raise failures.session(self.name)
 
@@ -178,7 +178,7 @@ class HttpUpstream:
                                 yield method, params
                 return
             except SessionLost:
-                session.alive = False
+                self._legacy.lost(session)
                 self._sessions.forget(session)
             finally:
                 session.listened = False

@@ -15,6 +15,8 @@ from typing import Any
 
 import orjson
 
+from routeiq_mcp.noting import note, session_mark
+from routeiq_mcp.over import Lasting
 from routeiq_mcp.seams import Json, McpError, Peer, ServerFacts
 from routeiq_mcp.upstream import failures
 from routeiq_mcp.upstream.asking import Questions
@@ -53,6 +55,7 @@ class LegacySession:
 
     id: str | None
     facts: ServerFacts
+    lasting: Lasting = field(repr=False)
     sent: Mapping[str, str] = field(repr=False, default_factory=dict)
     alive: bool = True
     listened: bool = False
@@ -97,7 +100,8 @@ class LegacyHttp:
             await declined_if(answer, self._caller.name)
             name, sent = answer.headers.get(keys.SESSION_HEADER), answer.sent
             result = await self._result(messages_of(answer, self._caller.name, self._most, Cursor()), id)
-        session = LegacySession(name, initialized(result, self._caller.name), sent)
+        facts = initialized(result, self._caller.name)
+        session = LegacySession(name, facts, Lasting(self._gateway, self._caller.name, "tcp"), sent)
         await self._post(ctx, session, notification_bytes("notifications/initialized"))
         return session
 
@@ -159,8 +163,14 @@ class LegacyHttp:
                     raise
             await _pause(cursor)
 
+    def lost(self, session: LegacySession) -> None:
+        """The server does not know the session any more."""
+        session.alive = False
+        session.lasting.over("server", session.version, session_mark(session.id))
+
     async def end(self, session: LegacySession) -> None:
         """Tell the server that the session is over, as far as it listens."""
+        session.lasting.over("gateway", session.version, session_mark(session.id))
         if session.id is not None and session.alive:
             session.alive = False
             sent = {k: v for k, v in session.sent.items() if k not in POST_HEADERS}
@@ -200,6 +210,12 @@ class LegacyHttp:
         patience: Patience,
         seconds: float,
     ) -> dict[str, Any]:
+        note(
+            upstream_request_id=str(id),
+            upstream_session_sha256=session_mark(session.id),
+            upstream_version=session.version,
+            upstream_era="legacy",
+        )
         trace, cursor = trace_of(ctx, params), Cursor()
         body = request_bytes(id, method, with_meta(params, trace_headers(trace)))
         headers = {**POST_HEADERS, **session.headers}

@@ -10,6 +10,7 @@ from contextlib import aclosing
 from itertools import count
 from typing import Any
 
+from routeiq_mcp.noting import note
 from routeiq_mcp.seams import Json, McpError, Peer, ServerFacts
 from routeiq_mcp.upstream import failures
 from routeiq_mcp.upstream.calling import Answer, Caller, trace_headers, trace_of
@@ -140,6 +141,7 @@ class ModernHttp:
         patience: Patience,
         seconds: float,
     ) -> AsyncGenerator[Message, None]:
+        note(upstream_request_id=str(id), upstream_version=version, upstream_era="modern")
         trace = trace_of(ctx, params)
         body = request_bytes(id, method, with_meta(params, {**modern_meta(version, peer), **trace_headers(trace)}))
         headers = {**POST_HEADERS, keys.VERSION_HEADER: version, keys.METHOD_HEADER: method}

@@ -9,11 +9,13 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import orjson
 
+from routeiq_mcp.noting import note
+from routeiq_mcp.over import Lasting
 from routeiq_mcp.seams import Era, Json, Peer, ServerFacts
 from routeiq_mcp.upstream import failures
 from routeiq_mcp.upstream.calling import Caller, json_of, trace_headers, trace_of
@@ -39,8 +41,10 @@ T = TypeVar("T")
 class SseConnection:
     """One caller's stream. `ctx` is the newest request's: in its name messages are posted."""
 
-    def __init__(self, spec: ServerSpec, caller: Caller) -> None:
+    def __init__(self, spec: ServerSpec, caller: Caller, gateway: Gateway) -> None:
         self._spec = spec
+        self._gateway = gateway
+        self._lasting: Lasting | None = None
         self._caller = caller
         self._endpoint: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._reading: asyncio.Task[None] | None = None
@@ -64,6 +68,7 @@ class SseConnection:
             params = initialize_params(version, peer)
             result = await self.duplex.request("", "initialize", params, None, self._spec.timeout_seconds)
             self.facts = initialized(result, server)
+            self._lasting = Lasting(self._gateway, server, "tcp")
             await self.duplex.notify("notifications/initialized")
         except BaseException as error:
             await self.close()
@@ -74,17 +79,24 @@ class SseConnection:
     async def request(self, ctx: Context, caller: str, method: str, params: Json, peer: Peer | None) -> dict[str, Any]:
         """The result. Raises `McpError`."""
         self._ctx = ctx
+        if self.facts is not None:
+            note(upstream_version=self.facts.versions[0], upstream_era="legacy")
         sent = with_meta(params, trace_headers(trace_of(ctx, params)))
         return await self.duplex.request(caller, method, sent, peer, self._spec.timeout_seconds)
 
     async def close(self) -> None:
         """End the stream, and with it the session."""
+        self._over("gateway")
         self.duplex.lost(failures.away(self._spec.name, "was closed"))
         if self._reading is not None:
             self._reading.cancel()
             await asyncio.wait([self._reading])
         if not self._endpoint.done():
             self._endpoint.cancel()
+
+    def _over(self, by: Literal["server", "gateway"]) -> None:
+        if self._lasting is not None and self.facts is not None:
+            self._lasting.over(by, self.facts.versions[0])
 
     async def _read(self, ctx: Context) -> None:
         server = self._spec.name
@@ -115,6 +127,7 @@ class SseConnection:
             if not self._endpoint.done():
                 self._endpoint.set_exception(error)
         self.duplex.lost(failure)
+        self._over("server")
         if not self._endpoint.done():
             self._endpoint.set_exception(failure)
 
@@ -216,7 +229,7 @@ class SseUpstream:
             await connection.close()
 
     async def _open(self, ctx: Context, peer: Peer | None) -> SseConnection:
-        connection = SseConnection(self._spec, self._caller)
+        connection = SseConnection(self._spec, self._caller, self._gateway)
         await self._in_time(connection.open(ctx, peer))
         assert connection.facts is not None
         self.version = connection.facts.versions[0]

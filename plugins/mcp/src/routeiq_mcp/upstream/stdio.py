@@ -10,6 +10,8 @@ from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing
 from typing import Any, TypeVar
 
+from routeiq_mcp.noting import note
+from routeiq_mcp.over import Lasting
 from routeiq_mcp.seams import Era, Json, McpError, Peer, ServerFacts
 from routeiq_mcp.upstream import failures
 from routeiq_mcp.upstream.calling import trace_headers, trace_of
@@ -40,9 +42,16 @@ class _Link:
         self.child = ChildProcess(spec.name, program, spec.max_bytes, self._receive, self._lost)
         self.duplex = Duplex(spec.name, self.child.send)
         self.facts = ServerFacts({}, {})
+        self.lasting: Lasting | None = None
 
     async def _receive(self, message: dict[str, Any]) -> None:
         await self.duplex.receive(message)
+
+    async def stop(self) -> None:
+        """End the process, and with it its session."""
+        if self.lasting is not None:
+            self.lasting.over("gateway" if self.duplex.alive else "server", _version(self.facts))
+        await self.child.stop()
 
     def _lost(self, failure: Failure) -> None:
         self.duplex.lost(failure)
@@ -86,6 +95,7 @@ class StdioUpstream:
 
         async def ask() -> Json:
             link = await self._running()
+            note(upstream_transport="pipe", upstream_version=_version(link.facts), upstream_era=link.facts.era)
             meta: dict[str, Any] = dict(trace_headers(trace_of(ctx, params)))
             if link.facts.era == "modern":
                 meta |= modern_meta(_version(link.facts), peer)
@@ -122,7 +132,7 @@ class StdioUpstream:
         self._closed = True
         async with self._lock:
             if self._link is not None:
-                await self._link.child.stop()
+                await self._link.stop()
                 self._link = None
 
     def _subscribe(self, link: _Link, wanted: Json) -> asyncio.Task[None]:
@@ -153,6 +163,8 @@ class StdioUpstream:
             try:
                 await link.child.start()
                 link.facts = await self._greet(link)
+                if link.facts.era == "legacy":
+                    link.lasting = Lasting(self._gateway, self.name, "pipe")
             except BaseException:
                 await link.child.stop()
                 raise
@@ -162,7 +174,7 @@ class StdioUpstream:
     async def _stop(self) -> None:
         if self._link is not None:
             link, self._link = self._link, None
-            await link.child.stop()
+            await link.stop()
 
     async def _greet(self, link: _Link) -> ServerFacts:
         """Find out the era: the newest is tried first, and whoever does not know it is given a handshake."""

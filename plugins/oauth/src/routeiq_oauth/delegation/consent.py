@@ -107,7 +107,7 @@ class Consent:
         `bound` and `user` are the browser's. Raises `Strayed`, `Refused`, and what token endpoints raise.
         """
         flow = await self._take(answer.get("state", ""))
-        if flow is None or bound is None or flow.bound != bound or flow.question.owner.user != user:
+        if flow is None or not began(flow, bound, user):
             raise Strayed("this answer belongs to nothing that was begun in this browser, or came twice")
         server = flow.question.server
         told = answer.get("iss")
@@ -171,6 +171,11 @@ class Consent:
             return _unpacked(self._keyring.open(sealed, "flow", name))
         except Unsealable:
             return None
+
+
+def began(flow: _Flow, bound: str | None, user: str | None) -> bool:
+    """Whether a flow was begun in this browser, by this user."""
+    return bound is not None and flow.bound == bound and flow.question.owner.user == user
 
 
 def scopes_to_ask(

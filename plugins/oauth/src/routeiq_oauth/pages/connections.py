@@ -6,8 +6,9 @@ Every page is bound to who is signed in: a question is shown to the person whom 
 from __future__ import annotations
 
 import logging
+import uuid
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from routeiq_oauth.delegation.consent import Refused, Strayed
 from routeiq_oauth.delegation.outside import host_of
@@ -18,8 +19,8 @@ from routeiq_oauth.pages.html import Markup, joined, leaving, markup, page, redi
 from routeiq_oauth.pages.login import Visitor, form_of
 from routeiq_oauth.vault.grant import Owner
 from routeiq_oauth.vault.store import Kept
-from routeiq_sdk import Event, RequestError, RouteIQError, StoreUnavailable
-from routeiq_sdk.events import SignInV1
+from routeiq_sdk import RequestError, RouteIQError, StoreUnavailable
+from routeiq_sdk.events import ConnectionV1, SignInV1
 from routeiq_sdk.events.contract import moment
 from routeiq_sdk.values.http import HttpRequest, HttpResponse
 
@@ -210,7 +211,7 @@ class Connections:
                 home=HOME,
             )
             return page("Nothing to answer", text, status=404)
-        if Owner.of(visitor.principal).user != asked.owner.user:
+        if not is_asked(visitor, asked):
             await self._refuse(request, visitor, _SOMEBODY_ELSE)
             text = markup(
                 '<p class="warning">This page asks somebody else. If somebody sent you this link, they may have wanted '
@@ -236,16 +237,28 @@ class Connections:
         )
         await self._gateway.commit(event.event(now))
 
-    def _tell(self, what: str, upstream: str, visitor: Visitor | None) -> None:
-        principal = visitor.principal.id if visitor is not None else None
-        payload = {"what": what, "upstream": upstream, "principal": principal}
-        self._gateway.emit(Event("routeiq.connection.v1", self._now_ns(), payload))
+    def _tell(self, what: Literal["connected", "disconnected"], upstream: str, visitor: Visitor | None) -> None:
+        principal, now = visitor.principal if visitor is not None else None, self._now_ns()
+        event = ConnectionV1(
+            what=what,
+            upstream=upstream,
+            principal=principal.id if principal is not None else None,
+            event_id=f"connection-{uuid.uuid4().hex}",
+            timestamp_utc=moment(now),
+            user=principal.user if principal is not None else None,
+        )
+        self._gateway.emit(event.event(now))
 
     def _now_ns(self) -> int:
         return self._gateway.clock.now_ns()
 
     def _now(self) -> int:
         return self._now_ns() // 10**9
+
+
+def is_asked(visitor: Visitor, question: Question) -> bool:
+    """Whether a question asks this visitor, and nobody else who has its link."""
+    return Owner.of(visitor.principal).user == question.owner.user
 
 
 def _list(rows: Sequence[Kept], asked: Sequence[Question], csrf: Markup, now: int) -> Markup:
