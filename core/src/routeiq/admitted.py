@@ -10,20 +10,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-import structlog
-
 from routeiq.limits.in_flight import Place
-from routeiq.request.auth import credential
+from routeiq.request.auth import secret_credential
 from routeiq.request.context import RequestContext
 from routeiq.request.ids import new_request_id
-from routeiq_sdk import Context, RequestError, Secret
+from routeiq.request.log_line import log_line
+from routeiq_sdk import Context, RequestError
 from routeiq_sdk.values.http import Headers
 
 if TYPE_CHECKING:
     from routeiq.runtime import Runtime
     from routeiq.shared import Shared
-
-log = structlog.get_logger("routeiq.admitted")
 
 _RETRY_SECONDS = 1.0
 _SERVED, _GONE, _FAILED = 200, 499, 500
@@ -37,7 +34,6 @@ async def admitted(
     runtime = shared.current
     if runtime is None or shared.drain.draining:
         raise RequestError(503, "The gateway starts or stops; try another replica.", type="overloaded_error")
-    told = credential(headers, runtime.services.key_header)
     ctx = RequestContext(
         request_id=new_request_id(),
         surface="none",
@@ -48,11 +44,11 @@ async def admitted(
         client=client,
         config=runtime.config.revision,
         action=action,
-        credential=Secret(told) if told is not None else None,
+        credential=secret_credential(headers, runtime.services.key_header),
     )
     place = Place(shared.in_flight)
     status = _FAILED
-    runtime.users += 1
+    runtime.users.enter()
     try:
         with shared.drain.counted():
             if not place.enter():
@@ -70,10 +66,8 @@ async def admitted(
         raise
     finally:
         place.leave()
-        runtime.users -= 1
-        if not runtime.users:
-            runtime.idle.set()
-        _log(ctx, status)
+        runtime.users.leave()
+        log_line(ctx, status)
 
 
 async def _permitted(runtime: Runtime, ctx: RequestContext) -> None:
@@ -83,16 +77,3 @@ async def _permitted(runtime: Runtime, ctx: RequestContext) -> None:
     except RequestError as error:
         raise await runtime.road.tell_refused(ctx, error) from None
     ctx.stage = "serve"
-
-
-def _log(ctx: RequestContext, status: int) -> None:
-    log.info(
-        "request",
-        request_id=ctx.request_id,
-        method=ctx.method,
-        route=ctx.route,
-        status=status,
-        ms=round(ctx.elapsed_ms(), 1),
-        principal=ctx.identified.id if ctx.identified is not None else None,
-        client=ctx.client,
-    )

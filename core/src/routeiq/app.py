@@ -24,10 +24,11 @@ from routeiq.known_secrets import hide
 from routeiq.limits.in_flight import InFlight, Place
 from routeiq.limits.reading import ClientGone, Receive
 from routeiq.request import gates
-from routeiq.request.auth import credential
+from routeiq.request.auth import secret_credential
 from routeiq.request.context import RequestContext
 from routeiq.request.delivery import Send
 from routeiq.request.ids import new_request_id
+from routeiq.request.log_line import log_line
 from routeiq.routes import changes
 from routeiq.routes.exchange import Exchange
 from routeiq.routes.table import Route
@@ -39,7 +40,7 @@ from routeiq.shared import Shared, closed_shared
 from routeiq.state.clock import SystemClock
 from routeiq.state.open import open_stores
 from routeiq.telemetry import logs
-from routeiq_sdk import ConfigError, PluginError, Principal, RequestError, Secret
+from routeiq_sdk import ConfigError, PluginError, Principal, RequestError
 from routeiq_sdk.values.http import Headers, HttpResponse
 
 log = structlog.get_logger("routeiq.app")
@@ -195,13 +196,11 @@ class App:
         runtime = shared.current if shared is not None else None
         if shared is None or runtime is None:
             raise RuntimeError("a request came before the application was started")
-        runtime.users += 1
+        runtime.users.enter()
         try:
             await self._edge(runtime, scope, receive, send)
         finally:
-            runtime.users -= 1
-            if not runtime.users:
-                runtime.idle.set()
+            runtime.users.leave()
 
     async def _edge(self, runtime: Runtime, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         path, method = scope["path"], scope["method"]
@@ -223,7 +222,7 @@ class App:
             client=client[0] if client else None,
             config=runtime.config.revision,
             action=route.action if route is not None else "",
-            credential=_credential(headers, runtime),
+            credential=secret_credential(headers, runtime.services.key_header),
         )
         place = Place(runtime.shared.in_flight)
         exchange = Exchange(runtime, ctx, params, scope.get("query_string", b""), receive, send, place.leave)
@@ -245,11 +244,6 @@ class App:
         finally:
             place.leave()
             exchange.close()
-
-
-def _credential(headers: Headers, runtime: Runtime) -> Secret | None:
-    told = credential(headers, runtime.services.key_header)
-    return Secret(told) if told is not None else None
 
 
 async def _answer(exchange: Exchange, route: Route) -> None:
@@ -300,19 +294,8 @@ async def _not_found(exchange: Exchange, *, known_path: bool) -> None:
 
 
 def _log(exchange: Exchange, error: RequestError | None, *, quiet: bool = False) -> None:
-    ctx = exchange.ctx
-    write = log.debug if quiet else log.info
-    write(
-        "request",
-        request_id=ctx.request_id,
-        method=ctx.method,
-        route=ctx.route,
-        status=exchange.status,
-        ms=round(ctx.elapsed_ms(), 1),
-        principal=ctx.identified.id if ctx.identified is not None else None,
-        client=ctx.client,
-        error_type=error.type if error is not None else None,
-    )
+    told = error.type if error is not None else None
+    log_line(exchange.ctx, exchange.status, quiet=quiet, error_type=told)
 
 
 def _ssl_context(config: Config) -> ssl.SSLContext | None:

@@ -22,6 +22,7 @@ from routeiq.config.position import dotted
 from routeiq.egress import AllowRule, EgressPolicy, EgressRefused
 from routeiq.errors import Errors
 from routeiq.handle import PluginHandle
+from routeiq.limits.users import Users
 from routeiq.plugins.assemble import assemble
 from routeiq.plugins.compiled import Call
 from routeiq.plugins.from_litellm import sees
@@ -81,8 +82,7 @@ class Runtime:
     delegation: Delegation | None
     directory: Directory | None
     running: Mapping[str, int]
-    users: int = 0
-    idle: asyncio.Event = field(default_factory=asyncio.Event)
+    users: Users = field(default_factory=Users)
 
     @property
     def emulated_version(self) -> str:
@@ -142,9 +142,7 @@ class Runtime:
         """Wait for its requests, then tear down the plugins that its successor does not keep."""
         try:
             async with asyncio.timeout(self.config.routeiq.server.grace_seconds):
-                while self.users:
-                    self.idle.clear()
-                    await self.idle.wait()
+                await self.users.gone()
         except TimeoutError:
             pass  # the server cuts what is left
         await self.shared.background.finish(_CLOSE_SECONDS)

@@ -5,11 +5,14 @@ Tables and statements are the business of whoever owns the file.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import sqlite3
 import time
 from pathlib import Path
+
+from routeiq_sdk.errors import PluginError
 
 _MEMORY = ":memory:"
 _LEAST_WAIT_SECONDS = 0.001
@@ -40,3 +43,15 @@ def prepare_sqlite(database: str | None, *, seconds: float = 30.0) -> None:
         finally:
             connection.close()
         time.sleep(random.uniform(_LEAST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS))  # noqa: S311 (no secret hangs on it)
+
+
+async def open_sqlite(plugin: str, database: str | None) -> None:
+    """`prepare_sqlite` for the database of a plugin, which its `database_url` may name. Raises `PluginError`."""
+    try:
+        await asyncio.to_thread(prepare_sqlite, database)
+    except (OSError, sqlite3.Error) as error:
+        raise PluginError(
+            plugin,
+            f"its SQLite file cannot be opened: {getattr(error, 'strerror', None) or error}",
+            mend="make the folder writable, or correct database_url",
+        ) from None

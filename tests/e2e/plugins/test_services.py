@@ -359,10 +359,10 @@ async def test_a_listener_of_a_plugins_own_walks_what_a_route_walks(bench, the_p
     how = {"action": "thing:call", "client": "192.0.2.7"}
     async with handle.admitted("/service/Method", known, **how) as ctx:
         assert ctx.principal.id == "master"
-        assert (shared.in_flight.now, shared.drain.live, gateway.runtime.users) == (1, 1, 1)
+        assert (shared.in_flight.now, shared.drain.live, gateway.runtime.users.now) == (1, 1, 1)
     assert bench.journal == ["master thing:call /service/Method 192.0.2.7"]
     async with handle.admitted("/service/Method", known, **how, long_lived=True):
-        assert (shared.in_flight.now, shared.drain.live, gateway.runtime.users) == (0, 1, 1)
+        assert (shared.in_flight.now, shared.drain.live, gateway.runtime.users.now) == (0, 1, 1)
     bench.journal.clear()
     refused = [(Headers([]), "thing:call", 401), (known, "thing:break", 403)]
     for headers, action, status in refused:
@@ -376,7 +376,7 @@ async def test_a_listener_of_a_plugins_own_walks_what_a_route_walks(bench, the_p
     with pytest.raises(RequestError, match="bound of requests in flight"):
         async with handle.admitted("/service/Method", known, **how):
             pass
-    assert (shared.in_flight.now, shared.drain.live, gateway.runtime.users) == (0, 0, 0)
+    assert (shared.in_flight.now, shared.drain.live, gateway.runtime.users.now) == (0, 0, 0)
 
 
 async def test_a_drain_waits_for_a_plugins_own_listener_and_lets_nobody_in(bench, the_plugin) -> None:
@@ -400,4 +400,4 @@ async def test_a_drain_waits_for_a_plugins_own_listener_and_lets_nobody_in(bench
     shared.drain.cut()
     with pytest.raises(asyncio.CancelledError):
         await staying
-    assert (shared.in_flight.now, shared.drain.live, gateway.runtime.users) == (0, 0, 0)
+    assert (shared.in_flight.now, shared.drain.live, gateway.runtime.users.now) == (0, 0, 0)

@@ -38,6 +38,12 @@ def credential(headers: Headers, own_header: str | None) -> str | None:
     return None
 
 
+def secret_credential(headers: Headers, own_header: str | None) -> Secret | None:
+    """`credential` as what cannot be printed."""
+    told = credential(headers, own_header)
+    return Secret(told) if told is not None else None
+
+
 def conceal(text: str, headers: Headers) -> str:
     """`text` without the credentials that these headers carry: a plugin may have put one into its error's text."""
     for name in _CARRIERS:

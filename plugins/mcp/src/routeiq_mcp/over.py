@@ -6,7 +6,7 @@ How sessions begin and end is the door's and the transports' business.
 from __future__ import annotations
 
 import uuid
-from typing import Literal
+from typing import Any, Literal
 
 from routeiq_sdk import Gateway
 from routeiq_sdk.events import ToolSessionV1
@@ -28,11 +28,8 @@ class Lasting:
         if self._told:
             return
         self._told = True
-        now = self._gateway.clock.now_ns()
-        event = ToolSessionV1(
-            event_id=f"session-{uuid.uuid4().hex}",
-            timestamp_utc=moment(now),
-            protocol="mcp",
+        _tell(
+            self._gateway,
             side="client",
             server=self._server,
             session_sha256=mark,
@@ -41,7 +38,6 @@ class Lasting:
             duration_ms=round((self._gateway.clock.monotonic() - self._begun) * 1000, 3),
             ended_by=by,
         )
-        self._gateway.emit(event.event(now))
 
 
 def ended_by_client(
@@ -50,18 +46,21 @@ def ended_by_client(
     """Tell that a client ended its session with the gateway. One whose beginning is unknown is not told."""
     if begun_ms is None:
         return
-    now = gateway.clock.now_ns()
-    event = ToolSessionV1(
-        event_id=f"session-{uuid.uuid4().hex}",
-        timestamp_utc=moment(now),
-        protocol="mcp",
+    lasted = gateway.clock.now_ns() // 1_000_000 - begun_ms
+    _tell(
+        gateway,
         side="server",
         server=face,
         session_sha256=mark,
         protocol_version=version,
         transport="tcp",
-        duration_ms=float(max(0, now // 1_000_000 - begun_ms)),
+        duration_ms=float(max(0, lasted)),
         ended_by="client",
         principal=principal,
     )
-    gateway.emit(event.event(now))
+
+
+def _tell(gateway: Gateway, **facts: Any) -> None:
+    now = gateway.clock.now_ns()
+    id, at = f"session-{uuid.uuid4().hex}", moment(now)
+    gateway.emit(ToolSessionV1(event_id=id, timestamp_utc=at, protocol="mcp", **facts).event(now))

@@ -111,7 +111,7 @@ def _told(error: grpc.aio.AioRpcError) -> Exception:
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return TimeoutError("the agent did not answer in time")
     if code is grpc.StatusCode.UNIMPLEMENTED:
-        return NotImplementedError("the agent does not know this operation")
+        return NotImplementedError("the agent does not know this operation")  # as the library's other transports say
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED and _TOO_LONG in (error.details() or ""):
         return WrongAnswer("sends more than the gateway takes")
     return WrongAnswer(f"answered with gRPC status {code.name}")

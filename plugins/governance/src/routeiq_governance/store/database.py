@@ -5,8 +5,6 @@ Queries belong to the rooms that ask them.
 
 from __future__ import annotations
 
-import asyncio
-import sqlite3
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 
@@ -21,7 +19,7 @@ from routeiq_governance.store.secrets import Sealer, open_sealer
 from routeiq_governance.store.tables import changes
 from routeiq_sdk import Gateway, PluginError, RequestError, Secret, StoreUnavailable
 from routeiq_sdk.gateway import Clock
-from routeiq_sdk.sqlite_files import prepare_sqlite
+from routeiq_sdk.sqlite_files import open_sqlite
 from routeiq_sdk.values.health import Health
 
 _FILE = "governance.sqlite3"
@@ -57,7 +55,7 @@ class Database:
         self._sealer = open_sealer(self._secrets, gateway.data_dir, shared=not embedded, peppers=self._peppers)
         try:
             if embedded:
-                await asyncio.to_thread(prepare_sqlite, self._engine.url.database)
+                await open_sqlite("governance", self._engine.url.database)
             async with self.begin() as connection:
                 found = await connection.run_sync(schema.revision)
                 if embedded and found != schema.HEAD:
@@ -65,12 +63,6 @@ class Database:
                     found = schema.HEAD
         except StoreUnavailable as error:
             raise PluginError("governance", str(error), mend="start the database, or correct database_url") from None
-        except (OSError, sqlite3.Error) as error:
-            raise PluginError(
-                "governance",
-                f"its SQLite file cannot be opened: {getattr(error, 'strerror', None) or error}",
-                mend="make the folder writable, or correct database_url",
-            ) from None
         if found != schema.HEAD:
             raise PluginError(
                 "governance",

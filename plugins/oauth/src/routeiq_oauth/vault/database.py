@@ -5,8 +5,6 @@ Queries are in the modules beside this one.
 
 from __future__ import annotations
 
-import asyncio
-import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -17,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from routeiq_oauth.vault import tables
 from routeiq_sdk import PluginError, Secret, StoreUnavailable
-from routeiq_sdk.sqlite_files import prepare_sqlite
+from routeiq_sdk.sqlite_files import open_sqlite
 
 HEAD = "0001"
 """The revision of the tables that this release works with."""
@@ -45,7 +43,7 @@ class Database:
         """Connect. The embedded file gets its tables; another database must have them. Raises `PluginError`."""
         try:
             if self.is_embedded:
-                await asyncio.to_thread(prepare_sqlite, self._engine.url.database)
+                await open_sqlite("oauth", self._engine.url.database)
             async with self.begin() as connection:
                 found = await connection.run_sync(found_revision)
                 if self.is_embedded and found is None:
@@ -53,12 +51,6 @@ class Database:
                     found = HEAD
         except StoreUnavailable as error:
             raise PluginError("oauth", str(error), mend="start the database, or correct database_url") from None
-        except (OSError, sqlite3.Error) as error:
-            raise PluginError(
-                "oauth",
-                f"its SQLite file cannot be opened: {getattr(error, 'strerror', None) or error}",
-                mend="make the folder writable, or correct database_url",
-            ) from None
         if found != HEAD:
             raise PluginError(
                 "oauth",
