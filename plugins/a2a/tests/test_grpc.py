@@ -258,7 +258,7 @@ async def test_streams_have_the_bound_of_other_doors(run_agent, open_gateway, li
         stream = client.send_message(message("wait for it"))
         await anext(stream)
         assert shared.in_flight.now == 0  # a stream waits more than it works, and has a bound of its own
-        assert gateway.runtime.users == 1
+        assert gateway.runtime.users.now == 1
         async with Raw(listening["grpc"]["listen"]) as raw:
             assert (await raw.refused("SendStreamingMessage", to("echo")))[:2] == ("UNAVAILABLE", "OVERLOADED")
         agent.executor.go_on.set()
@@ -403,4 +403,4 @@ async def test_an_empty_message_is_no_call(run_agent, open_gateway, listening) -
     async with connected(gateway, binding="GRPC") as client:
         with pytest.raises(InvalidParamsError):
             await everything(client, SendMessageRequest())
-    assert gateway.runtime.users == 0
+    assert gateway.runtime.users.now == 0
